@@ -1,0 +1,159 @@
+# tazpod: see README.md.  `make V=1` shows the commands.
+
+PREFIX     ?= /usr/local
+DESTDIR    ?=
+BINDIR     ?= $(PREFIX)/bin
+SBINDIR    ?= $(PREFIX)/sbin
+MANDIR     ?= $(PREFIX)/share/man
+CC         ?= gcc
+PKG_CONFIG ?= pkg-config
+VERSION    := 0.1.0
+
+# Everything that is built lies below B; a variant is another B.
+B          ?= build
+O          ?= -O2
+SANITIZE   ?=
+FORTIFY    := $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2)
+ARCH       := $(shell $(CC) -dumpmachine | cut -d- -f1)
+CET        := $(if $(filter x86_64,$(ARCH)),-fcf-protection=full)
+CET        += $(if $(filter aarch64,$(ARCH)),-mbranch-protection=standard)
+
+WARN := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wvla -Wundef -Wformat=2 \
+	-Wwrite-strings -Wstrict-prototypes -Wmissing-prototypes
+HARDEN := -fstack-protector-strong -fstack-clash-protection -fPIE \
+	-fvisibility=hidden $(FORTIFY) $(CET)
+CPPFLAGS += -D_GNU_SOURCE -DFUSE_USE_VERSION=314 -I. \
+	-DTZ_VERSION='"$(VERSION)"' -DTZ_BINDIR='"$(BINDIR)"' \
+	$(shell $(PKG_CONFIG) --cflags fuse3 libarchive jansson mount)
+CFLAGS += -std=c17 $(O) -g $(WARN) $(HARDEN) $(SANITIZE) -pthread
+LDFLAGS += -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed \
+	$(SANITIZE) -pthread
+
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
+
+# What pkg-config says of libraries; headers of all are found by CPPFLAGS.
+libs = $(shell $(PKG_CONFIG) --libs $(1))
+objs = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c))
+
+PROGRAMS := $(B)/tazpodfs $(B)/tazpod $(B)/mount.tazpodfs
+MAINS    := $(PROGRAMS:$(B)/%=$(B)/tools/%.o)
+
+.PHONY: all check unit asan lint demo deps bench fuzz install uninstall clean
+all: $(PROGRAMS)
+
+## One library per layer.  The link lines below are the architecture.
+
+CRYPTO := $(B)/libtz-crypto.a
+FS     := $(B)/libtz-fs.a
+TOOLS  := $(B)/libtz-tools.a
+
+$(CRYPTO): $(call objs,crypto)
+$(FS):     $(call objs,fs)
+$(TOOLS):  $(filter-out $(MAINS),$(call objs,tools))
+
+CRYPTO_LIBS = $(CRYPTO) $(call libs,libcrypto libbsd)
+FS_LIBS     = $(FS) $(CRYPTO_LIBS) $(call libs,libarchive fuse3 libzstd) -lisal
+TOOLS_LIBS  = $(TOOLS) $(FS_LIBS) $(call libs,jansson mount)
+
+$(B)/tazpodfs: $(B)/tools/tazpodfs.o $(TOOLS) $(FS) $(CRYPTO)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(TOOLS_LIBS)
+$(B)/tazpod: $(B)/tools/tazpod.o $(TOOLS) $(FS) $(CRYPTO)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(TOOLS_LIBS)
+$(B)/mount.tazpodfs: $(B)/tools/mount.tazpodfs.o $(TOOLS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(TOOLS)
+
+$(B)/%.a:
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(B)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+## Tests.  A unit test links its own layer and those below it.
+
+UNITS := $(patsubst %.c,$(B)/%,$(wildcard tests/crypto/*.c tests/fs/*.c \
+	tests/tools/*.c))
+REPLAYS := $(patsubst %.c,$(B)/%,$(filter-out tests/fuzz/replay.c,\
+	$(wildcard tests/fuzz/*.c)))
+
+$(B)/tests/crypto/%: $(B)/tests/crypto/%.o $(CRYPTO)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(CRYPTO_LIBS) -lcmocka
+$(B)/tests/fs/%: $(B)/tests/fs/%.o $(FS) $(CRYPTO)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(FS_LIBS) -lcmocka
+$(B)/tests/tools/%: $(B)/tests/tools/%.o $(TOOLS) $(FS) $(CRYPTO)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(TOOLS_LIBS) -lcmocka
+$(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/replay.o $(FS) $(CRYPTO)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(FS_LIBS)
+
+.SECONDARY:
+
+unit: $(UNITS) $(REPLAYS)
+
+# `check` and `demo` install what is missing, then build with it.
+check:
+	@tools/deps.sh --missing
+	$(Q)$(MAKE) --no-print-directory all unit
+	$(Q)B=$(B) tests/run
+
+asan:
+	@tools/deps.sh --missing
+	$(Q)$(MAKE) --no-print-directory B=build/asan O=-O1 \
+		SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer' check
+
+demo:
+	@tools/deps.sh --missing
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)B=$(B) tools/demo.sh
+
+deps:
+	@tools/deps.sh
+
+lint:
+	@tools/deps.sh --missing
+	$(Q)tests/lint.sh
+
+bench: all
+	$(Q)B=$(B) tests/bench/run
+
+# A libFuzzer session per parser of untrusted bytes, FUZZ_SECONDS each.
+FUZZ_SECONDS ?= 60
+fuzz:
+	@tools/deps.sh --missing
+	$(Q)$(MAKE) --no-print-directory B=build/fuzz CC=clang O=-O1 CET= \
+		SANITIZE='-fsanitize=address,undefined,fuzzer-no-link' \
+		build/fuzz/libtz-fs.a build/fuzz/libtz-crypto.a
+	$(Q)B=build/fuzz tests/fuzz/run $(FUZZ_SECONDS)
+
+install: all
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SBINDIR) \
+		$(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 \
+		$(DESTDIR)$(MANDIR)/man8
+	install -m 755 $(B)/tazpod $(B)/tazpodfs $(DESTDIR)$(BINDIR)
+	install -m 755 $(B)/mount.tazpodfs $(DESTDIR)$(SBINDIR)
+	install -m 644 docs/man/tazpod.1 $(DESTDIR)$(MANDIR)/man1
+	install -m 644 docs/man/vault.tar.aes.5 $(DESTDIR)$(MANDIR)/man5
+	install -m 644 docs/man/tazpodfs.8 docs/man/mount.tazpodfs.8 \
+		$(DESTDIR)$(MANDIR)/man8
+
+uninstall:
+	rm -f $(DESTDIR)$(BINDIR)/tazpod $(DESTDIR)$(BINDIR)/tazpodfs \
+		$(DESTDIR)$(SBINDIR)/mount.tazpodfs \
+		$(DESTDIR)$(MANDIR)/man1/tazpod.1 \
+		$(DESTDIR)$(MANDIR)/man5/vault.tar.aes.5 \
+		$(DESTDIR)$(MANDIR)/man8/tazpodfs.8 \
+		$(DESTDIR)$(MANDIR)/man8/mount.tazpodfs.8
+
+clean:
+	rm -rf $(B)
