@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TZ_MEM_H
+#define TZ_MEM_H
+
+/*
+ * Memory for plaintext and keys.  Every page of it is locked in RAM before it
+ * is written (mlock(2)), left out of core dumps (MADV_DONTDUMP), absent from
+ * forked children (MADV_DONTFORK), fenced by inaccessible guard pages, and
+ * wiped when it is freed.  What cannot be locked is never handed out.
+ *
+ * All functions may be called from any thread.  Locks do not survive fork(2),
+ * so a daemon forks before its first allocation here.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Plaintext or a key.  {0} is a valid empty secret. */
+struct secret {
+	uint8_t *data;
+	size_t len;
+};
+
+/*
+ * Keep this process out of other hands: not dumpable (so that no process of
+ * the same user can attach to it), and without core files.  Then lock the
+ * first pages, so that a machine that allows no locking is known at once.
+ *
+ * Returns 0, -ENOMEM if memory cannot be locked, or another -errno.
+ */
+int mem_harden(void);
+
+/*
+ * Allocate size bytes, all zero, aligned for any type.  A size of 0 is
+ * taken as 1.  NULL if no more memory can be had or locked; errno is ENOMEM.
+ */
+void *mem_alloc(size_t size);
+
+/*
+ * Change the size of p, keeping what both sizes share; the new part is zero.
+ * The old place is wiped if the bytes move.  NULL leaves p as it was.
+ * p may be NULL.
+ */
+void *mem_realloc(void *p, size_t size);
+
+/* Wipe and release p.  NULL is a no-op.  A pointer not ours aborts. */
+void mem_free(void *p);
+
+/* Bytes locked at present, guard pages not counted. */
+size_t mem_locked(void);
+
+/*
+ * Wipe everything that was handed out and is not freed yet: the last act of a
+ * process before _exit(2).  Whoever allocates or frees here afterwards waits
+ * for ever, so exit(3), whose handlers free, is out of the question.
+ */
+void mem_wipe_all(void);
+
+/* Make *ret a secret of len zero bytes.  0 or -ENOMEM. */
+int secret_alloc(struct secret *ret, size_t len);
+
+/* Wipe s and leave it empty.  An empty secret is a no-op. */
+void secret_free(struct secret *s);
+
+#endif

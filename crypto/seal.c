@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: MIT */
+#include "seal.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+#include <stdbool.h>
+#include <string.h>
+
+static const uint8_t magic[8] = "TAZPOD2\n";
+
+enum {
+	HEADER_LEN_1 = KDF_SALT_LEN + AEAD_NONCE_LEN,
+	NONCE_AT_1 = 32,
+	NONCE_AT_2 = 64,
+	CHECK_AT_2 = 112,
+	CIPHER_AES_256_GCM = 1,
+	WINDOW = 64 << 10,
+};
+
+/* The inside of the secret that seal_derive() makes. */
+struct keys {
+	uint8_t enc[AEAD_KEY_LEN];
+	uint8_t check[SEAL_CHECK_LEN]; /* format 2 */
+};
+
+/*
+ * A cursor over untrusted bytes.  Once it has run short it stays bad and
+ * yields zeros, so callers may read a whole record and ask once, at its end.
+ */
+struct cursor {
+	const uint8_t *p;
+	size_t left;
+	bool bad;
+};
+
+static const uint8_t *take(struct cursor *c, size_t n)
+{
+	static const uint8_t zeros[32];
+	const uint8_t *p = c->p;
+
+	if (c->bad || c->left < n) {
+		c->bad = true;
+		return zeros;
+	}
+	c->p += n;
+	c->left -= n;
+	return p;
+}
+
+static uint64_t take_le(struct cursor *c, size_t n)
+{
+	const uint8_t *p = take(c, n);
+	uint64_t v = 0;
+
+	for (size_t i = n; i-- > 0;)
+		v = v << 8 | p[i];
+	return v;
+}
+
+static void put_le(uint8_t **p, size_t n, uint64_t v)
+{
+	for (size_t i = 0; i < n; i++, v >>= 8)
+		*(*p)++ = (uint8_t)v;
+}
+
+static void put(uint8_t **p, const uint8_t *bytes, size_t n)
+{
+	memcpy(*p, bytes, n);
+	*p += n;
+}
+
+static int random_bytes(uint8_t *out, size_t n)
+{
+	return RAND_bytes(out, (int)n) == 1 ? 0 : -EIO;
+}
+
+int seal_salt(struct seal_params *p)
+{
+	return random_bytes(p->salt, sizeof(p->salt));
+}
+
+int seal_params_new(struct seal_params *ret)
+{
+	struct seal_params p = {
+		.format = 2,
+		.cost = {.kind = KDF_PBKDF2, .rounds = SEAL_ROUNDS},
+		.compression = SEAL_GZIP,
+	};
+
+	if (random_bytes(p.id, sizeof(p.id)) != 0 || seal_salt(&p) != 0)
+		return -EIO;
+	*ret = p;
+	return 0;
+}
+
+static int parse_2(struct seal_params *ret, const struct blob *sealed)
+{
+	struct cursor c = {sealed->data, sealed->len, false};
+	struct seal_params p = {.format = 2};
+	uint64_t len, cipher, reserved;
+
+	take(&c, sizeof(magic));
+	len = take_le(&c, 4);
+	p.cost.kind = (uint16_t)take_le(&c, 2);
+	cipher = take_le(&c, 2);
+	p.cost.rounds = (uint32_t)take_le(&c, 4);
+	p.cost.memory_kib = (uint32_t)take_le(&c, 4);
+	p.cost.lanes = (uint32_t)take_le(&c, 4);
+	p.compression = (uint32_t)take_le(&c, 4);
+	memcpy(p.salt, take(&c, sizeof(p.salt)), sizeof(p.salt));
+	take(&c, AEAD_NONCE_LEN);
+	reserved = take_le(&c, 4);
+	p.generation = take_le(&c, 8);
+	p.time_ns = take_le(&c, 8);
+	memcpy(p.id, take(&c, sizeof(p.id)), sizeof(p.id));
+	take(&c, SEAL_CHECK_LEN);
+	if (c.bad || c.left < AEAD_TAG_LEN || len != SEAL_HEADER_LEN ||
+	    reserved != 0)
+		return -EBADMSG;
+	if (cipher != CIPHER_AES_256_GCM || p.compression > SEAL_ZSTD)
+		return -EPROTO;
+	*ret = p;
+	return kdf_check(&p.cost);
+}
+
+int seal_parse(struct seal_params *ret, const struct blob *sealed)
+{
+	struct seal_params p = {
+		.format = 1,
+		.cost = {.kind = KDF_PBKDF2, .rounds = SEAL_ROUNDS_1},
+		.compression = SEAL_GZIP,
+	};
+
+	if (sealed->len < SEAL_MIN_LEN)
+		return -ENODATA;
+	if (memcmp(sealed->data, magic, sizeof(magic)) == 0)
+		return parse_2(ret, sealed);
+	memcpy(p.salt, sealed->data, sizeof(p.salt));
+	*ret = p;
+	return 0;
+}
+
+int seal_derive(struct secret *ret, const struct seal_params *p,
+		const struct secret *passphrase)
+{
+	struct secret out = {0}, master = {0};
+	struct keys *keys;
+	int err;
+
+	err = secret_alloc(&out, sizeof(*keys));
+	if (err == 0)
+		err = secret_alloc(&master, KDF_KEY_LEN);
+	if (err != 0)
+		goto out;
+	keys = (struct keys *)(void *)out.data;
+	err = kdf_derive(master.data, &p->cost, p->salt, passphrase);
+	if (err != 0)
+		goto out;
+	if (p->format == 1) {
+		memcpy(keys->enc, master.data, sizeof(keys->enc));
+	} else {
+		err = kdf_expand(keys->enc, sizeof(keys->enc), &master,
+				 "tazpod vault 2 encryption");
+		if (err == 0)
+			err = kdf_expand(keys->check, sizeof(keys->check),
+					 &master, "tazpod vault 2 key check");
+		if (err != 0)
+			goto out;
+	}
+	*ret = out;
+	out = (struct secret){0};
+out:
+	secret_free(&master);
+	secret_free(&out);
+	return err;
+}
+
+static const struct keys *keys_of(const struct secret *key)
+{
+	return (const struct keys *)(const void *)key->data;
+}
+
+/* Where the parts of one envelope lie. */
+struct layout {
+	int format;
+	struct aead_start start;
+	const uint8_t *body, *tag;
+	size_t body_len;
+};
+
+static void lay_out(struct layout *l, const struct blob *sealed,
+		    const struct secret *key)
+{
+	bool two = memcmp(sealed->data, magic, sizeof(magic)) == 0;
+	size_t header = two ? SEAL_HEADER_LEN : HEADER_LEN_1;
+
+	*l = (struct layout){
+		.format = two ? 2 : 1,
+		.start =
+			{
+				.key = keys_of(key)->enc,
+				.nonce = sealed->data +
+					 (two ? NONCE_AT_2 : NONCE_AT_1),
+				.aad = two ? sealed->data : NULL,
+				.aad_len = two ? SEAL_HEADER_LEN : 0,
+			},
+		.body = sealed->data + header,
+		.body_len = sealed->len - header - AEAD_TAG_LEN,
+		.tag = sealed->data + sealed->len - AEAD_TAG_LEN,
+	};
+}
+
+int seal_verify(const struct blob *sealed, const struct secret *key)
+{
+	struct secret window = {0};
+	struct aead *a = NULL;
+	struct layout l;
+	int err;
+
+	lay_out(&l, sealed, key);
+	if (l.format == 2 &&
+	    CRYPTO_memcmp(sealed->data + CHECK_AT_2, keys_of(key)->check,
+			  SEAL_CHECK_LEN) != 0)
+		return -EKEYREJECTED;
+	err = secret_alloc(&window, WINDOW);
+	if (err == 0)
+		err = aead_open_begin(&a, &l.start);
+	for (size_t at = 0; err == 0 && at < l.body_len; at += WINDOW) {
+		size_t n = l.body_len - at < WINDOW ? l.body_len - at : WINDOW;
+
+		err = aead_update(a, window.data, l.body + at, n);
+	}
+	if (err == 0)
+		err = aead_open_end(a, l.tag);
+	if (err == -EBADMSG && l.format == 1)
+		err = -EKEYREJECTED;
+	aead_free(a);
+	secret_free(&window);
+	return err;
+}
+
+struct seal_reader {
+	struct aead *aead;
+	const uint8_t *p;
+	size_t left;
+};
+
+int seal_reader_new(struct seal_reader **ret, const struct blob *sealed,
+		    const struct secret *key)
+{
+	struct seal_reader *r;
+	struct layout l;
+	int err = seal_verify(sealed, key);
+
+	if (err != 0)
+		return err;
+	r = mem_alloc(sizeof(*r));
+	if (r == NULL)
+		return -ENOMEM;
+	lay_out(&l, sealed, key);
+	r->p = l.body;
+	r->left = l.body_len;
+	err = aead_open_begin(&r->aead, &l.start);
+	if (err != 0) {
+		seal_reader_free(r);
+		return err;
+	}
+	*ret = r;
+	return 0;
+}
+
+static ssize_t reader_read(void *ctx, uint8_t *buf, size_t len)
+{
+	struct seal_reader *r = ctx;
+	size_t n = r->left < len ? r->left : len;
+	int err = aead_update(r->aead, buf, r->p, n);
+
+	if (err != 0)
+		return err;
+	r->p += n;
+	r->left -= n;
+	return (ssize_t)n;
+}
+
+struct source seal_reader_source(struct seal_reader *r)
+{
+	return (struct source){reader_read, r};
+}
+
+void seal_reader_free(struct seal_reader *r)
+{
+	if (r == NULL)
+		return;
+	aead_free(r->aead);
+	mem_free(r);
+}
+
+struct seal_writer {
+	struct aead *aead;
+	struct blob out;
+	size_t room; /* bytes allocated for out.data */
+};
+
+/* Make room for n more bytes and a tag. */
+static int writer_grow(struct seal_writer *w, size_t n)
+{
+	size_t need = w->out.len + n + AEAD_TAG_LEN, room = w->room;
+	uint8_t *data;
+
+	if (need <= room)
+		return 0;
+	room = need + need / 2;
+	data = realloc(w->out.data, room);
+	if (data == NULL)
+		return -ENOMEM;
+	w->out.data = data;
+	w->room = room;
+	return 0;
+}
+
+static void put_header_2(uint8_t *at, const struct seal_params *p,
+			 const uint8_t *nonce, const uint8_t *check)
+{
+	put(&at, magic, sizeof(magic));
+	put_le(&at, 4, SEAL_HEADER_LEN);
+	put_le(&at, 2, p->cost.kind);
+	put_le(&at, 2, CIPHER_AES_256_GCM);
+	put_le(&at, 4, p->cost.rounds);
+	put_le(&at, 4, p->cost.memory_kib);
+	put_le(&at, 4, p->cost.lanes);
+	put_le(&at, 4, p->compression);
+	put(&at, p->salt, sizeof(p->salt));
+	put(&at, nonce, AEAD_NONCE_LEN);
+	put_le(&at, 4, 0);
+	put_le(&at, 8, p->generation);
+	put_le(&at, 8, p->time_ns);
+	put(&at, p->id, sizeof(p->id));
+	put(&at, check, SEAL_CHECK_LEN);
+}
+
+int seal_writer_new(struct seal_writer **ret, const struct seal_params *p,
+		    const struct secret *key)
+{
+	struct seal_writer *w = mem_alloc(sizeof(*w));
+	struct aead_start start = {.key = keys_of(key)->enc};
+	uint8_t nonce[AEAD_NONCE_LEN], *at;
+	int err;
+
+	if (w == NULL)
+		return -ENOMEM;
+	err = random_bytes(nonce, sizeof(nonce));
+	if (err == 0)
+		err = writer_grow(w, SEAL_HEADER_LEN);
+	if (err != 0)
+		goto out;
+	at = w->out.data;
+	if (p->format == 1) {
+		put(&at, p->salt, sizeof(p->salt));
+		put(&at, nonce, sizeof(nonce));
+		w->out.len = HEADER_LEN_1;
+	} else {
+		put_header_2(at, p, nonce, keys_of(key)->check);
+		w->out.len = SEAL_HEADER_LEN;
+		start.aad = w->out.data;
+		start.aad_len = SEAL_HEADER_LEN;
+	}
+	start.nonce = nonce;
+	err = aead_seal_begin(&w->aead, &start);
+	if (err != 0)
+		goto out;
+	*ret = w;
+	w = NULL;
+out:
+	seal_writer_free(w);
+	return err;
+}
+
+static int writer_write(void *ctx, const uint8_t *buf, size_t len)
+{
+	struct seal_writer *w = ctx;
+	int err = writer_grow(w, len);
+
+	if (err == 0)
+		err = aead_update(w->aead, w->out.data + w->out.len, buf, len);
+	if (err == 0)
+		w->out.len += len;
+	return err;
+}
+
+struct sink seal_writer_sink(struct seal_writer *w)
+{
+	return (struct sink){writer_write, w};
+}
+
+int seal_writer_finish(struct blob *ret, struct seal_writer *w)
+{
+	int err = aead_seal_end(w->aead, w->out.data + w->out.len);
+
+	if (err != 0)
+		return err;
+	w->out.len += AEAD_TAG_LEN;
+	*ret = w->out;
+	w->out = (struct blob){0};
+	return 0;
+}
+
+void seal_writer_free(struct seal_writer *w)
+{
+	if (w == NULL)
+		return;
+	aead_free(w->aead);
+	blob_free(&w->out);
+	mem_free(w);
+}
