@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+#include "body.h"
+
+#include "crypto/mem.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+/*
+ * How much an extent holds that must hold need bytes: powers of two up to a
+ * page, then few steps.  It depends on need alone, so a vault that fitted
+ * while it was written fits when it is loaded.
+ */
+static uint32_t room_for(size_t need)
+{
+	static const uint32_t steps[] = {64,	128,   256,   512,   1024,
+					 2048,	4096,  8192,  12288, 16384,
+					 24576, 32768, 49152, 65536};
+	size_t i = 0;
+
+	while (steps[i] < need)
+		i++;
+	return steps[i];
+}
+
+/* The first slot whose index is not below index. */
+static size_t slot_find(const struct body *b, uint64_t index)
+{
+	size_t low = 0, high = b->count;
+
+	/* Files mostly grow at their end. */
+	if (high > 0 && b->slots[high - 1].index < index)
+		return high;
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (b->slots[mid].index < index)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+static struct extent *extent_at(const struct body *b, uint64_t index)
+{
+	size_t i = slot_find(b, index);
+
+	if (i < b->count && b->slots[i].index == index)
+		return b->slots[i].extent;
+	return NULL;
+}
+
+void body_read(const struct body *b, uint64_t off, uint8_t *buf, size_t len)
+{
+	while (len > 0) {
+		const struct extent *e = extent_at(b, off / BODY_EXTENT);
+		size_t at = off % BODY_EXTENT;
+		size_t n = BODY_EXTENT - at < len ? BODY_EXTENT - at : len;
+		size_t have = e != NULL && e->room > at ? e->room - at : 0;
+
+		if (have > n)
+			have = n;
+		if (have > 0)
+			memcpy(buf, e->data + at, have);
+		memset(buf + have, 0, n - have);
+		buf += n;
+		off += n;
+		len -= n;
+	}
+}
+
+static void extent_put(struct extent *e)
+{
+	if (--e->refs > 0)
+		return;
+	mem_free(e->data);
+	mem_free(e);
+}
+
+/* A new extent with room for need bytes and the first ones of old, if any. */
+static struct extent *extent_new(size_t need, const struct extent *old)
+{
+	struct extent *e = mem_alloc(sizeof(*e));
+
+	if (e == NULL)
+		return NULL;
+	e->refs = 1;
+	e->room = room_for(need);
+	e->data = mem_alloc(e->room);
+	if (e->data == NULL) {
+		mem_free(e);
+		return NULL;
+	}
+	if (old != NULL)
+		memcpy(e->data, old->data,
+		       old->room < e->room ? old->room : e->room);
+	return e;
+}
+
+/* Make a slot for index at position i of the vector. */
+static int slot_insert(struct body *b, size_t i, uint64_t index)
+{
+	if (b->count == b->room) {
+		size_t room = b->room == 0 ? 1 : b->room * 2;
+		struct body_slot *slots =
+			mem_realloc(b->slots, room * sizeof(*slots));
+
+		if (slots == NULL)
+			return -ENOMEM;
+		b->slots = slots;
+		b->room = room;
+	}
+	memmove(&b->slots[i + 1], &b->slots[i],
+		(b->count - i) * sizeof(*b->slots));
+	b->slots[i] = (struct body_slot){index, NULL};
+	b->count++;
+	return 0;
+}
+
+/*
+ * Yield an extent at index that is b's own and has room for need bytes.  On
+ * an error b is as it was.
+ */
+static int extent_own(struct extent **ret, struct body *b, struct quota *q,
+		      uint64_t index, size_t need)
+{
+	size_t i = slot_find(b, index);
+	bool present = i < b->count && b->slots[i].index == index;
+	struct extent *old = present ? b->slots[i].extent : NULL, *e;
+	uint32_t had = old != NULL ? old->room : 0;
+	uint32_t room = room_for(need);
+
+	if (room < had)
+		room = had;
+	*ret = old;
+	if (old != NULL && old->refs == 1 && room == had)
+		return 0;
+	if (q->limit - q->used < room - had)
+		return -ENOSPC;
+	e = extent_new(room, old);
+	if (e == NULL)
+		return -ENOMEM;
+	if (!present && slot_insert(b, i, index) != 0) {
+		extent_put(e);
+		return -ENOMEM;
+	}
+	q->used += room - had;
+	b->slots[i].extent = e;
+	if (old != NULL)
+		extent_put(old);
+	*ret = e;
+	return 0;
+}
+
+ssize_t body_write(struct body *b, struct quota *q, uint64_t off,
+		   const uint8_t *buf, size_t len)
+{
+	size_t done = 0;
+	int err = 0;
+
+	while (done < len) {
+		size_t at = off % BODY_EXTENT;
+		size_t n = BODY_EXTENT - at;
+		struct extent *e;
+
+		if (n > len - done)
+			n = len - done;
+		err = extent_own(&e, b, q, off / BODY_EXTENT, at + n);
+		if (err != 0)
+			break;
+		memcpy(e->data + at, buf + done, n);
+		off += n;
+		done += n;
+	}
+	return done > 0 ? (ssize_t)done : err;
+}
+
+int body_truncate(struct body *b, struct quota *q, uint64_t size)
+{
+	uint64_t last = size / BODY_EXTENT;
+	size_t keep = size % BODY_EXTENT;
+	struct extent *e = extent_at(b, last);
+
+	if (keep > 0 && e != NULL && e->room > keep) {
+		/* A place of its own first: a snapshot may see this one. */
+		int err = extent_own(&e, b, q, last, keep);
+
+		if (err != 0)
+			return err;
+		explicit_bzero(e->data + keep, e->room - keep);
+	}
+	while (b->count > 0) {
+		struct body_slot *s = &b->slots[b->count - 1];
+
+		if (s->index < last || (s->index == last && keep > 0))
+			break;
+		q->used -= s->extent->room;
+		extent_put(s->extent);
+		b->count--;
+	}
+	return 0;
+}
+
+int body_share(struct body *ret, const struct body *b)
+{
+	struct body copy = {.count = b->count, .room = b->count};
+
+	if (b->count > 0) {
+		copy.slots = mem_alloc(b->count * sizeof(*copy.slots));
+		if (copy.slots == NULL)
+			return -ENOMEM;
+		memcpy(copy.slots, b->slots, b->count * sizeof(*copy.slots));
+	}
+	for (size_t i = 0; i < copy.count; i++)
+		copy.slots[i].extent->refs++;
+	*ret = copy;
+	return 0;
+}
+
+void body_free(struct body *b, struct quota *q)
+{
+	for (size_t i = 0; i < b->count; i++) {
+		if (q != NULL)
+			q->used -= b->slots[i].extent->room;
+		extent_put(b->slots[i].extent);
+	}
+	mem_free(b->slots);
+	*b = (struct body){0};
+}
+
+uint64_t body_stored(const struct body *b)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < b->count; i++)
+		n += b->slots[i].extent->room;
+	return n;
+}

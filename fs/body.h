@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TZ_BODY_H
+#define TZ_BODY_H
+
+/*
+ * The contents of one regular file: extents of at most 64 KiB in locked
+ * memory, kept only where something was written.  Extents are counted
+ * references, so a copy for a snapshot is a copy of pointers, and a write
+ * after it goes to an extent of its own.  All of this belongs to one thread.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum { BODY_EXTENT = 64 << 10 };
+
+/* Bytes in use against bytes allowed.  Owned by the tree. */
+struct quota {
+	uint64_t used, limit;
+};
+
+struct extent {
+	uint32_t refs;
+	uint32_t room; /* bytes allocated for data; those beyond read as 0 */
+	uint8_t *data;
+};
+
+/* An extent and its place: bytes index * BODY_EXTENT and up. */
+struct body_slot {
+	uint64_t index;
+	struct extent *extent;
+};
+
+/* {0} is a valid empty body.  Slots are sorted by index. */
+struct body {
+	struct body_slot *slots;
+	size_t count, room;
+};
+
+/* Fill buf with the len bytes at off.  Holes read as zeros. */
+void body_read(const struct body *b, uint64_t off, uint8_t *buf, size_t len);
+
+/*
+ * Write len bytes at off, which must not pass 2^63.  What is allocated is
+ * charged to q.
+ *
+ * Returns the number of bytes written, less than len if space ran out
+ * meanwhile.  If there was none for the first of them: -ENOSPC when q is
+ * used up, -ENOMEM when no more memory can be locked.
+ */
+ssize_t body_write(struct body *b, struct quota *q, uint64_t off,
+		   const uint8_t *buf, size_t len);
+
+/*
+ * Forget everything from size on; it reads as zeros if the file grows again.
+ * 0, or -ENOMEM if an extent shared with a snapshot could not be copied.
+ */
+int body_truncate(struct body *b, struct quota *q, uint64_t size);
+
+/* Make *ret share b's extents.  The caller frees it.  0 or -ENOMEM. */
+int body_share(struct body *ret, const struct body *b);
+
+/* Release b, giving back to q, which may be NULL for a shared copy. */
+void body_free(struct body *b, struct quota *q);
+
+/* Bytes allocated for b. */
+uint64_t body_stored(const struct body *b);
+
+#endif

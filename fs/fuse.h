@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TZ_FUSE_H
+#define TZ_FUSE_H
+
+/*
+ * A tree shown to other processes through FUSE: one libfuse session on its
+ * low-level interface, one thread, and a locked buffer each way, wiped after
+ * every request.
+ */
+
+#include "loop.h"
+#include "saver.h"
+#include "tree.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct mount;
+
+/* How files are shown, whatever the vault says of them. */
+struct mount_view {
+	bool set_uid, set_gid, set_umask;
+	uint32_t uid, gid;
+	uint32_t umask; /* permission bits that nobody has */
+};
+
+struct mount_options {
+	const char *source;	  /* shown as the device: the vault's path */
+	const char *fuse_options; /* for libfuse and the kernel, "a,b=c" */
+	bool read_only;		  /* then saver is NULL */
+	struct mount_view view;
+};
+
+/* Called from loop_run(). */
+struct mount_events {
+	void (*ready)(
+		void *ctx);	 /* the kernel has made contact: it is usable */
+	void (*gone)(void *ctx); /* unmounted from outside */
+	void *ctx;
+};
+
+/* What a mount shows and where changes of it go.  All borrowed. */
+struct mount_parts {
+	struct tree *tree;
+	struct saver *saver; /* NULL: read-only */
+	struct loop *loop;
+};
+
+/*
+ * Mount at dir and serve from parts->loop on.  The caller ends *ret.
+ *
+ * Returns 0, -EINVAL if libfuse does not take the options, -ENOMEM, or
+ * -ENODEV if the mount was refused; libfuse has said why on standard error.
+ */
+int mount_start(struct mount **ret, const char *dir,
+		const struct mount_parts *parts,
+		const struct mount_options *options,
+		const struct mount_events *events);
+
+/*
+ * Answer every request from now on that would change the tree with -EIO, or
+ * take changes again.
+ */
+void mount_freeze(struct mount *m, bool frozen);
+
+/* Unmount, unless that has happened, and release m.  NULL is a no-op. */
+void mount_end(struct mount *m);
+
+#endif

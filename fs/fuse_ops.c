@@ -1,0 +1,609 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Each function finds its nodes, calls the tree, and answers.  Whatever
+ * crosses to the kernel does so from the bounce buffer, which is wiped.
+ *
+ * The tree changes by the kernel's requests alone, so the kernel may keep all
+ * it has learnt, for ever: names, their absence, attributes, data, listings.
+ */
+#include "fuse_ops.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+static const double for_ever = 1e9; /* seconds */
+
+static struct mount *mount_of(fuse_req_t req)
+{
+	return fuse_req_userdata(req);
+}
+
+static struct node *node_of(fuse_req_t req, fuse_ino_t ino)
+{
+	return tree_node(mount_of(req)->parts.tree, ino);
+}
+
+/* Answer err (0 or -errno) and nothing else. */
+static void reply_err(fuse_req_t req, int err)
+{
+	(void)fuse_reply_err(req, -err);
+}
+
+/*
+ * The node of a request that reads.  NULL: it has been answered.  ESTALE is
+ * for a number that means nothing, which no honest kernel sends.
+ */
+static struct node *begin_read(fuse_req_t req, fuse_ino_t ino)
+{
+	struct node *n = node_of(req, ino);
+
+	if (n == NULL)
+		reply_err(req, -ESTALE);
+	return n;
+}
+
+/* The same for a request that changes something. */
+static struct node *begin_write(fuse_req_t req, fuse_ino_t ino)
+{
+	if (mount_of(req)->frozen) {
+		reply_err(req, -EIO);
+		return NULL;
+	}
+	return begin_read(req, ino);
+}
+
+static void fill_stat(const struct mount *m, const struct node *n,
+		      struct stat *st)
+{
+	const struct attr *a = &n->attr;
+	const struct mount_view *v = &m->view;
+
+	*st = (struct stat){
+		.st_ino = n->ino,
+		.st_mode = a->mode,
+		.st_nlink = n->nlink,
+		.st_uid = v->set_uid ? v->uid : a->uid,
+		.st_gid = v->set_gid ? v->gid : a->gid,
+		.st_rdev = a->rdev,
+		.st_size = (off_t)a->size,
+		.st_blocks = (blkcnt_t)((node_stored(n) + 511) / 512),
+		/* stdio writes in pieces of this, a request each. */
+		.st_blksize = FUSE_OPS_MAX_IO,
+		.st_atim = a->atime,
+		.st_mtim = a->mtime,
+		.st_ctim = a->ctime,
+	};
+	if (v->set_umask && !S_ISLNK(a->mode))
+		st->st_mode = (a->mode & S_IFMT) | (0777 & ~v->umask);
+}
+
+static void fill_entry(const struct mount *m, const struct node *n,
+		       struct fuse_entry_param *e)
+{
+	*e = (struct fuse_entry_param){
+		.ino = n->ino,
+		.attr_timeout = for_ever,
+		.entry_timeout = for_ever,
+	};
+	fill_stat(m, n, &e->attr);
+}
+
+static void reply_attr(fuse_req_t req, const struct node *n)
+{
+	struct stat st;
+
+	fill_stat(mount_of(req), n, &st);
+	(void)fuse_reply_attr(req, &st, for_ever);
+}
+
+/* Answer with a name's node, which the kernel then holds a reference to. */
+static void reply_entry(fuse_req_t req, struct node *n)
+{
+	struct mount *m = mount_of(req);
+	struct fuse_entry_param e;
+
+	fill_entry(m, n, &e);
+	n->lookups++;
+	if (fuse_reply_entry(req, &e) != 0)
+		tree_forget(m->parts.tree, n, 1);
+}
+
+static void op_init(void *userdata, struct fuse_conn_info *conn)
+{
+	struct mount *m = userdata;
+	const unsigned wanted =
+		FUSE_CAP_EXPLICIT_INVAL_DATA | FUSE_CAP_NO_OPEN_SUPPORT |
+		FUSE_CAP_NO_OPENDIR_SUPPORT | FUSE_CAP_CACHE_SYMLINKS |
+		FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO;
+	/*
+	 * Off though libfuse has them on: splice goes around the locked
+	 * buffers; without OPEN, the kernel must truncate by SETATTR; our own
+	 * writes change the mtime, which must not drop the cache; and set-id
+	 * bits are the kernel's to clear.
+	 */
+	const unsigned unwanted =
+		FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE |
+		FUSE_CAP_SPLICE_MOVE | FUSE_CAP_ATOMIC_O_TRUNC |
+		FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_HANDLE_KILLPRIV;
+
+	conn->want |= conn->capable & wanted;
+	conn->want &= ~unwanted;
+	conn->max_write = FUSE_OPS_MAX_IO;
+	m->greeted = true;
+}
+
+static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct node *dir = begin_read(req, parent), *n;
+	struct fuse_entry_param none = {.entry_timeout = for_ever};
+	int err;
+
+	if (dir == NULL)
+		return;
+	err = tree_lookup(&n, mount_of(req)->parts.tree, dir, name);
+	if (err == -ENOENT)
+		(void)fuse_reply_entry(req, &none);
+	else if (err != 0)
+		reply_err(req, err);
+	else
+		reply_entry(req, n);
+}
+
+static void forget(fuse_req_t req, fuse_ino_t ino, uint64_t count)
+{
+	struct node *n = node_of(req, ino);
+
+	if (n != NULL)
+		tree_forget(mount_of(req)->parts.tree, n, count);
+}
+
+static void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t count)
+{
+	forget(req, ino, count);
+	fuse_reply_none(req);
+}
+
+static void op_forget_multi(fuse_req_t req, size_t count,
+			    struct fuse_forget_data *forgets)
+{
+	for (size_t i = 0; i < count; i++)
+		forget(req, forgets[i].ino, forgets[i].nlookup);
+	fuse_reply_none(req);
+}
+
+static void op_getattr(fuse_req_t req, fuse_ino_t ino,
+		       struct fuse_file_info *fi)
+{
+	struct node *n = begin_read(req, ino);
+
+	(void)fi;
+	if (n != NULL)
+		reply_attr(req, n);
+}
+
+/* What the kernel names to be set, in the tree's words. */
+static unsigned set_of(int to_set)
+{
+	static const struct {
+		int theirs;
+		unsigned ours;
+	} map[] = {
+		{FUSE_SET_ATTR_MODE, SET_MODE},
+		{FUSE_SET_ATTR_UID, SET_UID},
+		{FUSE_SET_ATTR_GID, SET_GID},
+		{FUSE_SET_ATTR_SIZE, SET_SIZE},
+		{FUSE_SET_ATTR_ATIME, SET_ATIME},
+		{FUSE_SET_ATTR_MTIME, SET_MTIME},
+		{FUSE_SET_ATTR_ATIME_NOW, SET_ATIME_NOW},
+		{FUSE_SET_ATTR_MTIME_NOW, SET_MTIME_NOW},
+	};
+	unsigned set = 0;
+
+	for (size_t i = 0; i < sizeof(map) / sizeof(map[0]); i++)
+		if (to_set & map[i].theirs)
+			set |= map[i].ours;
+	/* "Now" comes with the plain bit and a time that means nothing. */
+	if (set & SET_ATIME_NOW)
+		set &= ~(unsigned)SET_ATIME;
+	if (set & SET_MTIME_NOW)
+		set &= ~(unsigned)SET_MTIME;
+	return set;
+}
+
+/*
+ * An owner that the mount shows in place of the vault's cannot be changed;
+ * setting what is shown already changes nothing.
+ */
+static int check_view(const struct mount_view *v, const struct stat *st,
+		      unsigned *set)
+{
+	if ((*set & SET_UID) && v->set_uid) {
+		if (st->st_uid != v->uid)
+			return -EPERM;
+		*set &= ~(unsigned)SET_UID;
+	}
+	if ((*set & SET_GID) && v->set_gid) {
+		if (st->st_gid != v->gid)
+			return -EPERM;
+		*set &= ~(unsigned)SET_GID;
+	}
+	return 0;
+}
+
+static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st,
+		       int to_set, struct fuse_file_info *fi)
+{
+	struct mount *m = mount_of(req);
+	struct node *n = begin_write(req, ino);
+	const struct attr attr = {
+		.mode = st->st_mode,
+		.uid = st->st_uid,
+		.gid = st->st_gid,
+		.size = (uint64_t)st->st_size,
+		.atime = st->st_atim,
+		.mtime = st->st_mtim,
+	};
+	unsigned set = set_of(to_set);
+	int err;
+
+	(void)fi;
+	if (n == NULL)
+		return;
+	err = check_view(&m->view, st, &set);
+	if (err == 0)
+		err = tree_setattr(m->parts.tree, n, &attr, set);
+	if (err != 0)
+		reply_err(req, err);
+	else
+		reply_attr(req, n);
+}
+
+static void op_readlink(fuse_req_t req, fuse_ino_t ino)
+{
+	struct node *n = begin_read(req, ino);
+
+	if (n == NULL)
+		return;
+	if (n->target == NULL)
+		reply_err(req, -EINVAL);
+	else
+		(void)fuse_reply_readlink(req, n->target);
+}
+
+/* Make a node for the caller of req.  NULL: it has been answered. */
+static struct node *create(fuse_req_t req, fuse_ino_t parent, const char *name,
+			   struct tree_birth *b)
+{
+	struct node *dir = begin_write(req, parent), *n;
+	int err;
+
+	if (dir == NULL)
+		return NULL;
+	b->attr.uid = fuse_req_ctx(req)->uid;
+	b->attr.gid = fuse_req_ctx(req)->gid;
+	err = tree_create(&n, mount_of(req)->parts.tree, dir, name, b);
+	if (err == 0)
+		return n;
+	reply_err(req, err);
+	return NULL;
+}
+
+static void create_entry(fuse_req_t req, fuse_ino_t parent, const char *name,
+			 struct tree_birth *b)
+{
+	struct node *n = create(req, parent, name, b);
+
+	if (n != NULL)
+		reply_entry(req, n);
+}
+
+static void op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name,
+		     mode_t mode, dev_t rdev)
+{
+	struct tree_birth b = {.attr = {.mode = mode, .rdev = rdev}};
+
+	create_entry(req, parent, name, &b);
+}
+
+static void op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name,
+		     mode_t mode)
+{
+	struct tree_birth b = {.attr = {.mode = S_IFDIR | (mode & 07777)}};
+
+	create_entry(req, parent, name, &b);
+}
+
+static void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent,
+		       const char *name)
+{
+	struct tree_birth b = {
+		.attr = {.mode = S_IFLNK | 0777},
+		.target = target,
+	};
+
+	create_entry(req, parent, name, &b);
+}
+
+static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name,
+		      mode_t mode, struct fuse_file_info *fi)
+{
+	struct mount *m = mount_of(req);
+	struct tree_birth b = {.attr = {.mode = S_IFREG | (mode & 07777)}};
+	struct node *n = create(req, parent, name, &b);
+	struct fuse_entry_param e;
+
+	if (n == NULL)
+		return;
+	fill_entry(m, n, &e);
+	fi->keep_cache = 1;
+	n->lookups++;
+	if (fuse_reply_create(req, &e, fi) != 0)
+		tree_forget(m->parts.tree, n, 1);
+}
+
+static void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent,
+		    const char *name)
+{
+	struct node *n = begin_write(req, ino), *dir;
+	int err;
+
+	if (n == NULL)
+		return;
+	dir = begin_read(req, parent);
+	if (dir == NULL)
+		return;
+	err = tree_link(mount_of(req)->parts.tree, n, dir, name);
+	if (err != 0)
+		reply_err(req, err);
+	else
+		reply_entry(req, n);
+}
+
+static void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct node *dir = begin_write(req, parent);
+
+	if (dir != NULL)
+		reply_err(req,
+			  tree_unlink(mount_of(req)->parts.tree, dir, name));
+}
+
+static void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct node *dir = begin_write(req, parent);
+
+	if (dir != NULL)
+		reply_err(req,
+			  tree_rmdir(mount_of(req)->parts.tree, dir, name));
+}
+
+/* libfuse fixes the number of parameters.  NOLINTNEXTLINE */
+static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
+		      fuse_ino_t new_parent, const char *new_name,
+		      unsigned flags)
+{
+	struct tree_place from = {begin_write(req, parent), name};
+	struct tree_place to = {.name = new_name};
+
+	if (from.dir == NULL)
+		return;
+	to.dir = begin_read(req, new_parent);
+	if (to.dir != NULL)
+		reply_err(req, tree_rename(mount_of(req)->parts.tree, &from,
+					   &to, flags));
+}
+
+static void op_read(fuse_req_t req, fuse_ino_t ino, size_t len, off_t off,
+		    struct fuse_file_info *fi)
+{
+	struct mount *m = mount_of(req);
+	struct node *n = begin_read(req, ino);
+	ssize_t done;
+
+	(void)fi;
+	if (n == NULL)
+		return;
+	/* A short answer would be taken for the end of the file. */
+	if (len > FUSE_OPS_MAX_IO) {
+		reply_err(req, -EIO);
+		return;
+	}
+	done = node_read(n, (uint64_t)off, m->bounce, len);
+	(void)fuse_reply_buf(req, (char *)m->bounce, (size_t)done);
+	explicit_bzero(m->bounce, (size_t)done);
+}
+
+/* libfuse fixes the number of parameters.  NOLINTNEXTLINE */
+static void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf,
+		     size_t len, off_t off, struct fuse_file_info *fi)
+{
+	struct node *n = begin_write(req, ino);
+	ssize_t done;
+
+	(void)fi;
+	if (n == NULL)
+		return;
+	done = tree_write(mount_of(req)->parts.tree, n, (uint64_t)off,
+			  (const uint8_t *)buf, len);
+	if (done < 0)
+		reply_err(req, (int)done);
+	else
+		(void)fuse_reply_write(req, (size_t)done);
+}
+
+static void reply_sync(void *ctx, int err)
+{
+	reply_err(ctx, err);
+}
+
+/* Answered when a seal that began after this is durable. */
+static void sync_all(fuse_req_t req)
+{
+	struct saver *s = mount_of(req)->parts.saver;
+	int err = 0;
+
+	if (s != NULL)
+		err = saver_request(s, VAULT_SESSION, reply_sync, req);
+	if (s == NULL || err != 0)
+		reply_err(req, err);
+}
+
+static void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
+		     struct fuse_file_info *fi)
+{
+	(void)ino;
+	(void)datasync;
+	(void)fi;
+	sync_all(req);
+}
+
+/* A listing that is being put together in the bounce buffer. */
+struct listing {
+	fuse_req_t req;
+	struct mount *mount;
+	bool plus; /* with attributes, each counting as a lookup */
+	size_t len, room;
+};
+
+/* Add one name.  False: it does not fit any more. */
+static bool list_name(struct listing *l, const char *name, const struct node *n,
+		      off_t cookie)
+{
+	char *at = (char *)l->mount->bounce + l->len;
+	struct fuse_entry_param e;
+	size_t size;
+
+	fill_entry(l->mount, n, &e);
+	if (l->plus)
+		size = fuse_add_direntry_plus(l->req, at, l->room - l->len,
+					      name, &e, cookie);
+	else
+		size = fuse_add_direntry(l->req, at, l->room - l->len, name,
+					 &e.attr, cookie);
+	if (size > l->room - l->len)
+		return false;
+	l->len += size;
+	return true;
+}
+
+/* Fill l from the cookie off on. */
+static void list_dir(struct listing *l, const struct node *dir, off_t off)
+{
+	const struct entry *e;
+
+	if (off < 1 && !list_name(l, ".", dir, 1))
+		return;
+	if (off < 2 && !list_name(l, "..", dir->parent, 2))
+		return;
+	e = dir_next(&dir->dir, off < DIR_FIRST ? DIR_FIRST : (uint64_t)off);
+	for (; e != NULL; e = dir_next(&dir->dir, e->cookie)) {
+		if (!list_name(l, e->name, e->node, (off_t)e->cookie))
+			return;
+		if (l->plus)
+			e->node->lookups++;
+	}
+}
+
+/* Take back the references of a plus listing that never arrived. */
+static void unlist(struct listing *l, const struct node *dir, off_t off)
+{
+	const struct entry *e;
+	size_t len = l->len;
+
+	l->len = 0;
+	if ((off < 1 && !list_name(l, ".", dir, 1)) ||
+	    (off < 2 && !list_name(l, "..", dir->parent, 2)))
+		return;
+	e = dir_next(&dir->dir, off < DIR_FIRST ? DIR_FIRST : (uint64_t)off);
+	for (; e != NULL && l->len < len; e = dir_next(&dir->dir, e->cookie)) {
+		(void)list_name(l, e->name, e->node, (off_t)e->cookie);
+		tree_forget(l->mount->parts.tree, e->node, 1);
+	}
+}
+
+static void readdir(fuse_req_t req, fuse_ino_t ino, size_t len, off_t off,
+		    bool plus)
+{
+	struct mount *m = mount_of(req);
+	struct node *dir = begin_read(req, ino);
+	struct listing l = {
+		.req = req,
+		.mount = m,
+		.plus = plus,
+		.room = len < FUSE_OPS_MAX_IO ? len : FUSE_OPS_MAX_IO,
+	};
+
+	if (dir == NULL)
+		return;
+	if (!S_ISDIR(dir->attr.mode)) {
+		reply_err(req, -ENOTDIR);
+		return;
+	}
+	/* A removed folder is empty, even of "." and "..". */
+	if (dir->nlink > 0)
+		list_dir(&l, dir, off);
+	if (fuse_reply_buf(req, (char *)m->bounce, l.len) != 0 && plus)
+		unlist(&l, dir, off);
+	explicit_bzero(m->bounce, l.len);
+}
+
+static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t len, off_t off,
+		       struct fuse_file_info *fi)
+{
+	(void)fi;
+	readdir(req, ino, len, off, false);
+}
+
+static void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t len,
+			   off_t off, struct fuse_file_info *fi)
+{
+	(void)fi;
+	readdir(req, ino, len, off, true);
+}
+
+static void op_statfs(fuse_req_t req, fuse_ino_t ino)
+{
+	enum { BLOCK = 4096 };
+	struct tree_usage u = tree_usage(mount_of(req)->parts.tree);
+	struct statvfs st = {
+		.f_bsize = BLOCK,
+		.f_frsize = BLOCK,
+		.f_blocks = u.limit.bytes / BLOCK,
+		.f_bfree = (u.limit.bytes - u.used.bytes) / BLOCK,
+		.f_files = u.limit.nodes,
+		.f_ffree = u.limit.nodes - u.used.nodes,
+		.f_namemax = DIR_NAME_MAX,
+	};
+
+	(void)ino;
+	st.f_bavail = st.f_bfree;
+	st.f_favail = st.f_ffree;
+	(void)fuse_reply_statfs(req, &st);
+}
+
+const struct fuse_lowlevel_ops fuse_ops = {
+	.init = op_init,
+	.lookup = op_lookup,
+	.forget = op_forget,
+	.forget_multi = op_forget_multi,
+	.getattr = op_getattr,
+	.setattr = op_setattr,
+	.readlink = op_readlink,
+	.mknod = op_mknod,
+	.mkdir = op_mkdir,
+	.symlink = op_symlink,
+	.create = op_create,
+	.link = op_link,
+	.unlink = op_unlink,
+	.rmdir = op_rmdir,
+	.rename = op_rename,
+	.read = op_read,
+	.write = op_write,
+	.fsync = op_fsync,
+	.fsyncdir = op_fsync,
+	.readdir = op_readdir,
+	.readdirplus = op_readdirplus,
+	.statfs = op_statfs,
+};

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TZ_LOOP_H
+#define TZ_LOOP_H
+
+/*
+ * The one loop of the serving thread: it waits for descriptors (poll(2)) and
+ * calls whoever watches them.  Callbacks may add and remove watches, their
+ * own too.
+ */
+
+struct loop;
+
+/* Called when fd can be read, or is at its end or in error. */
+typedef void loop_fn(void *ctx, int fd);
+
+/* The caller frees *ret.  0 or -ENOMEM. */
+int loop_new(struct loop **ret);
+
+/* Watch fd; it stays the caller's.  0 or -ENOMEM. */
+int loop_add(struct loop *l, int fd, loop_fn *fn, void *ctx);
+
+/* Watch fd no more.  No-op if it was not watched. */
+void loop_remove(struct loop *l, int fd);
+
+/* Serve until loop_stop().  0, or the -errno of poll(2). */
+int loop_run(struct loop *l);
+
+/* Let loop_run() return after the callbacks that are due. */
+void loop_stop(struct loop *l);
+
+/* Release l.  NULL is a no-op. */
+void loop_free(struct loop *l);
+
+#endif

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT */
+#include "saver.h"
+
+#include "snapshot.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	/* After this without a save, the next one's key is derived. */
+	IDLE_SECONDS = 1,
+};
+
+/* Somebody who waits for a save. */
+struct waiter {
+	struct waiter *next;
+	saver_fn *fn;
+	void *ctx;
+};
+
+/* What the serving thread hands to the sealing thread and gets back. */
+struct job {
+	struct snapshot snapshot;
+	enum vault_salt salt;
+	int err;
+	uint64_t sealed_bytes;
+	struct seal_params params;
+};
+
+struct saver {
+	struct saver_parts parts;
+	struct saver_state state;
+	uint64_t sealed_changes; /* tree_changes() of the last good seal */
+	struct waiter *waiting;	 /* for the seal under way */
+	struct waiter *next;	 /* for the one after it */
+	enum vault_salt next_salt;
+	int event;
+	pthread_t thread;
+
+	/* Shared with the sealing thread, under lock. */
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	struct job job;
+	bool job_given, job_done, stop;
+};
+
+/* Seal and store one snapshot.  The sealing thread alone uses the vault. */
+static void do_job(struct saver *s, struct job *job)
+{
+	struct blob sealed = {0};
+
+	job->err =
+		vault_seal(&sealed, s->parts.vault, &job->snapshot, job->salt);
+	if (job->err == 0)
+		job->err = store_save(s->parts.store, &sealed);
+	job->sealed_bytes = sealed.len;
+	job->params = *vault_params(s->parts.vault);
+	blob_free(&sealed);
+}
+
+/* Wait for a job or the end; true: neither came for a while. */
+static bool wait_idle(struct saver *s)
+{
+	struct timespec until;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += IDLE_SECONDS;
+	return pthread_cond_timedwait(&s->wake, &s->lock, &until) == ETIMEDOUT;
+}
+
+static void *seal_loop(void *ctx)
+{
+	const uint64_t one = 1;
+	struct saver *s = ctx;
+	bool prepared = false;
+
+	(void)pthread_mutex_lock(&s->lock);
+	while (!s->stop) {
+		if (s->job_given) {
+			s->job_given = false;
+			(void)pthread_mutex_unlock(&s->lock);
+			do_job(s, &s->job);
+			(void)pthread_mutex_lock(&s->lock);
+			s->job_done = true;
+			prepared = false;
+			/* It takes this write, or is readable already. */
+			(void)!write(s->event, &one, sizeof(one));
+		} else if (prepared) {
+			(void)pthread_cond_wait(&s->wake, &s->lock);
+		} else if (wait_idle(s) && !s->job_given && !s->stop) {
+			/* Have the next save's key ready before it is asked
+			 * for.  If it fails now, the save will say so. */
+			(void)pthread_mutex_unlock(&s->lock);
+			(void)vault_prepare(s->parts.vault);
+			(void)pthread_mutex_lock(&s->lock);
+			prepared = true;
+		}
+	}
+	(void)pthread_mutex_unlock(&s->lock);
+	return NULL;
+}
+
+/* A condition whose timeouts no change of the date can stretch. */
+static void init_wake(struct saver *s)
+{
+	pthread_condattr_t attr;
+
+	(void)pthread_condattr_init(&attr);
+	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&s->wake, &attr);
+	(void)pthread_condattr_destroy(&attr);
+}
+
+int saver_start(struct saver **ret, const struct saver_parts *parts)
+{
+	struct saver *s = calloc(1, sizeof(*s));
+	int err;
+
+	if (s == NULL)
+		return -ENOMEM;
+	s->parts = *parts;
+	s->sealed_changes = tree_changes(parts->tree);
+	s->state.params = *vault_params(parts->vault);
+	s->next_salt = VAULT_SESSION;
+	s->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (s->event < 0) {
+		err = -errno;
+		free(s);
+		return err;
+	}
+	(void)pthread_mutex_init(&s->lock, NULL);
+	init_wake(s);
+	err = -pthread_create(&s->thread, NULL, seal_loop, s);
+	if (err != 0) {
+		(void)close(s->event);
+		free(s);
+		return err;
+	}
+	*ret = s;
+	return 0;
+}
+
+int saver_fd(const struct saver *s)
+{
+	return s->event;
+}
+
+/* Tell everybody in list and empty it.  They may ask anew meanwhile. */
+static void tell(struct waiter **list, int err)
+{
+	struct waiter *w = *list;
+
+	*list = NULL;
+	while (w != NULL) {
+		struct waiter *next = w->next;
+
+		w->fn(w->ctx, err);
+		free(w);
+		w = next;
+	}
+}
+
+/* Begin a seal for those who wait for the next one. */
+static void begin(struct saver *s)
+{
+	struct job job = {.salt = s->next_salt};
+	int err = snapshot_take(&job.snapshot, s->parts.tree);
+
+	s->waiting = s->next;
+	s->next = NULL;
+	s->next_salt = VAULT_SESSION;
+	if (err != 0) {
+		s->state.error = err;
+		tell(&s->waiting, err);
+		return;
+	}
+	s->state.busy = true;
+	(void)pthread_mutex_lock(&s->lock);
+	s->job = job;
+	s->job_given = true;
+	s->job_done = false;
+	(void)pthread_cond_signal(&s->wake);
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
+static bool is_dirty(const struct saver *s)
+{
+	return tree_changes(s->parts.tree) != s->sealed_changes;
+}
+
+int saver_request(struct saver *s, enum vault_salt salt, saver_fn *fn,
+		  void *ctx)
+{
+	struct waiter *w;
+
+	if (!is_dirty(s) && !s->state.busy) {
+		fn(ctx, 0);
+		return 0;
+	}
+	w = malloc(sizeof(*w));
+	if (w == NULL)
+		return -ENOMEM;
+	*w = (struct waiter){s->next, fn, ctx};
+	s->next = w;
+	if (salt == VAULT_FRESH)
+		s->next_salt = VAULT_FRESH;
+	if (!s->state.busy)
+		begin(s);
+	return 0;
+}
+
+void saver_collect(struct saver *s)
+{
+	uint64_t count;
+	bool done;
+
+	(void)!read(s->event, &count, sizeof(count));
+	(void)pthread_mutex_lock(&s->lock);
+	done = s->job_done;
+	s->job_done = false;
+	(void)pthread_mutex_unlock(&s->lock);
+	if (!done)
+		return;
+	s->state.busy = false;
+	s->state.error = s->job.err;
+	if (s->job.err == 0) {
+		s->state.saves++;
+		s->state.skipped = s->job.snapshot.skipped;
+		s->state.sealed_bytes = s->job.sealed_bytes;
+		s->state.params = s->job.params;
+		s->sealed_changes = s->job.snapshot.changes;
+	}
+	snapshot_release(&s->job.snapshot);
+	tell(&s->waiting, s->job.err);
+	if (s->next == NULL || s->state.busy)
+		return;
+	if (is_dirty(s))
+		begin(s);
+	else
+		tell(&s->next, 0);
+}
+
+static void note_result(void *ctx, int err)
+{
+	*(int *)ctx = err;
+}
+
+int saver_flush(struct saver *s)
+{
+	int result = -EINPROGRESS;
+	int err = saver_request(s, VAULT_FRESH, note_result, &result);
+
+	if (err != 0)
+		return err;
+	while (result == -EINPROGRESS) {
+		struct pollfd p = {.fd = s->event, .events = POLLIN};
+
+		if (poll(&p, 1, -1) < 0 && errno != EINTR)
+			return -errno;
+		saver_collect(s);
+	}
+	return result;
+}
+
+struct saver_state saver_state(const struct saver *s)
+{
+	struct saver_state state = s->state;
+
+	state.dirty = is_dirty(s);
+	return state;
+}
+
+void saver_stop(struct saver *s)
+{
+	if (s == NULL)
+		return;
+	(void)pthread_mutex_lock(&s->lock);
+	s->stop = true;
+	(void)pthread_cond_signal(&s->wake);
+	(void)pthread_mutex_unlock(&s->lock);
+	(void)pthread_join(s->thread, NULL);
+	tell(&s->next, -EIO);
+	saver_collect(s);
+	(void)pthread_mutex_destroy(&s->lock);
+	(void)pthread_cond_destroy(&s->wake);
+	(void)close(s->event);
+	free(s);
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TZ_SAVER_H
+#define TZ_SAVER_H
+
+/*
+ * Group commit.  The serving thread asks for saves and goes on serving; one
+ * thread of the saver's own compresses, encrypts and writes a snapshot.
+ * Everybody who asks while a seal is under way shares the next one, which
+ * begins after all of them asked.
+ *
+ * All functions belong to the thread that owns the tree.
+ */
+
+#include "store.h"
+#include "tree.h"
+#include "vault.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct saver;
+
+/* Told once what became of a save: err is 0 or -errno. */
+typedef void saver_fn(void *ctx, int err);
+
+/* How things stand. */
+struct saver_state {
+	bool dirty;		   /* the tree has changes that no seal holds */
+	bool busy;		   /* a seal is under way */
+	int error;		   /* of the last seal: 0 or -errno */
+	uint64_t saves;		   /* seals that succeeded */
+	uint64_t skipped;	   /* FIFOs and such, in the last snapshot */
+	uint64_t sealed_bytes;	   /* size of the last sealed vault */
+	struct seal_params params; /* of the last sealed vault */
+};
+
+/* What a saver brings together; it borrows all three until saver_stop(). */
+struct saver_parts {
+	struct vault *vault;
+	struct store *store;
+	struct tree *tree;
+};
+
+/*
+ * Start a saver for a tree that is just as the sealed vault is.  The caller
+ * stops *ret.  0, -ENOMEM, or the -errno of eventfd(2) or pthread_create(3).
+ */
+int saver_start(struct saver **ret, const struct saver_parts *parts);
+
+/* A descriptor that can be read when saver_collect() has something to do. */
+int saver_fd(const struct saver *s);
+
+/*
+ * Have all changes up to now sealed, and fn told when they are durable.  If
+ * nothing has changed, fn is told at once.  0, or -ENOMEM, and then fn will
+ * not be called.
+ */
+int saver_request(struct saver *s, enum vault_salt salt, saver_fn *fn,
+		  void *ctx);
+
+/* Take in a finished seal: tell those who wait, and begin the next. */
+void saver_collect(struct saver *s);
+
+/*
+ * Save and wait for it, for use when nobody is served any more.  Returns the
+ * error of the last seal.
+ */
+int saver_flush(struct saver *s);
+
+struct saver_state saver_state(const struct saver *s);
+
+/* Wait for a seal under way, end the thread, release s.  NULL is a no-op. */
+void saver_stop(struct saver *s);
+
+#endif

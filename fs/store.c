@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT */
+#include "store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { FILE_MODE = 0600, STEP = 1 << 20 };
+
+struct store {
+	char *path;
+	const char *name; /* its last component, within path */
+	char *lock_name, *temp_name;
+	int dir; /* descriptor of the folder */
+	int lock;
+};
+
+/* name with a dot before it and suffix behind it; NULL if out of memory. */
+static char *side_name(const char *name, const char *suffix)
+{
+	char *s;
+
+	return asprintf(&s, ".%s%s", name, suffix) < 0 ? NULL : s;
+}
+
+/* The absolute path of a file that may not exist, in a folder that does. */
+static char *resolve_new(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const char *name = slash != NULL ? slash + 1 : path;
+	char *folder = slash == NULL
+			       ? strdup(".")
+			       : strndup(path, (size_t)(slash - path) + 1);
+	char *real = folder != NULL ? realpath(folder, NULL) : NULL,
+	     *full = NULL;
+
+	if (real != NULL && name[0] == '\0')
+		errno = EISDIR;
+	else if (real != NULL &&
+		 asprintf(&full, "%s/%s", real[1] == '\0' ? "" : real, name) <
+			 0)
+		full = NULL;
+	free(folder);
+	free(real);
+	return full;
+}
+
+/* A store for the absolute path, which it takes over. */
+static int store_new(struct store **ret, char *path)
+{
+	struct store *s;
+	char *slash;
+	int err = 0;
+
+	if (path == NULL)
+		return -errno;
+	s = calloc(1, sizeof(*s));
+	if (s == NULL) {
+		free(path);
+		return -ENOMEM;
+	}
+	s->dir = s->lock = -1;
+	s->path = path;
+	slash = strrchr(path, '/');
+	s->name = slash + 1;
+	s->lock_name = side_name(s->name, ".lock");
+	s->temp_name = side_name(s->name, ".new");
+	if (s->lock_name == NULL || s->temp_name == NULL) {
+		err = -ENOMEM;
+		goto out;
+	}
+	*slash = '\0';
+	s->dir = open(slash == path ? "/" : path,
+		      O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->dir < 0)
+		err = -errno;
+	*slash = '/';
+out:
+	if (err != 0)
+		store_close(s);
+	else
+		*ret = s;
+	return err;
+}
+
+/* Take the lock, or say who cannot: -EAGAIN, -EROFS or another -errno. */
+static int take_lock(struct store *s)
+{
+	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+	s->lock = openat(s->dir, s->lock_name,
+			 O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
+	if (s->lock < 0)
+		return errno == EACCES || errno == EPERM ? -EROFS : -errno;
+	if (fcntl(s->lock, F_OFD_SETLK, &whole) != 0)
+		return errno == EACCES ? -EAGAIN : -errno;
+	return 0;
+}
+
+/* Can the file be replaced by a rename? */
+static bool is_mount_point(const struct store *s)
+{
+	struct statx st;
+
+	return statx(s->dir, s->name, AT_SYMLINK_NOFOLLOW, 0, &st) == 0 &&
+	       (st.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
+static int check_regular(const struct store *s)
+{
+	struct stat st;
+
+	if (fstatat(s->dir, s->name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return -errno;
+	if (S_ISDIR(st.st_mode))
+		return -EISDIR;
+	return S_ISREG(st.st_mode) ? 0 : -ENOTSUP;
+}
+
+int store_open_readonly(struct store **ret, const char *path)
+{
+	struct store *s;
+	int err = store_new(&s, realpath(path, NULL));
+
+	if (err != 0)
+		return err;
+	err = check_regular(s);
+	if (err != 0)
+		store_close(s);
+	else
+		*ret = s;
+	return err;
+}
+
+int store_open(struct store **ret, const char *path)
+{
+	struct store *s;
+	int err = store_open_readonly(&s, path);
+
+	if (err != 0)
+		return err;
+	if (is_mount_point(s) || faccessat(s->dir, ".", W_OK, AT_EACCESS) != 0)
+		err = -EROFS;
+	else
+		err = take_lock(s);
+	if (err != 0)
+		store_close(s);
+	else
+		*ret = s;
+	return err;
+}
+
+int store_create(struct store **ret, const char *path)
+{
+	struct store *s;
+	int err = store_new(&s, resolve_new(path));
+
+	if (err != 0)
+		return err;
+	err = take_lock(s);
+	if (err == 0 &&
+	    faccessat(s->dir, s->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		err = -EEXIST;
+	if (err != 0)
+		store_close(s);
+	else
+		*ret = s;
+	return err;
+}
+
+static int read_all(int fd, uint8_t *buf, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = read(fd, buf, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			return -EIO; /* it shrank meanwhile */
+		buf += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int store_load(struct blob *ret, const struct store *s, uint64_t limit)
+{
+	struct blob b = {0};
+	struct stat st;
+	int fd = openat(s->dir, s->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	int err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) != 0) {
+		err = -errno;
+		goto out;
+	}
+	if ((uint64_t)st.st_size > limit) {
+		err = -EFBIG;
+		goto out;
+	}
+	b.len = (size_t)st.st_size;
+	b.data = malloc(b.len + 1); /* not of 0 bytes */
+	if (b.data == NULL) {
+		err = -ENOMEM;
+		goto out;
+	}
+	err = read_all(fd, b.data, b.len);
+	if (err != 0)
+		goto out;
+	*ret = b;
+	b = (struct blob){0};
+out:
+	blob_free(&b);
+	(void)close(fd);
+	return err;
+}
+
+static int write_all(int fd, const uint8_t *buf, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, buf, len < STEP ? len : STEP);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		buf += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Write b to the temporary file, durably, owned as the old file is. */
+static int write_temp(struct store *s, const struct blob *b)
+{
+	struct stat old;
+	int fd, err;
+
+	/* The lock is ours, so a file that is there is a crash's. */
+	if (unlinkat(s->dir, s->temp_name, 0) != 0 && errno != ENOENT)
+		return -errno;
+	fd = openat(s->dir, s->temp_name,
+		    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+		    FILE_MODE);
+	if (fd < 0)
+		return -errno;
+	/* A full disk is found out here, where the filesystem can tell. */
+	err = b->len > 0 ? posix_fallocate(fd, 0, (off_t)b->len) : 0;
+	err = err == EOPNOTSUPP || err == EINVAL ? 0 : -err;
+	if (err == 0)
+		err = write_all(fd, b->data, b->len);
+	/* Only root can give it away; for others it is theirs, as it should. */
+	if (err == 0 &&
+	    fstatat(s->dir, s->name, &old, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    fchown(fd, old.st_uid, old.st_gid) != 0 && errno != EPERM)
+		err = -errno;
+	if (err == 0 && fsync(fd) != 0)
+		err = -errno;
+	if (close(fd) != 0 && err == 0)
+		err = -errno;
+	return err;
+}
+
+int store_save(struct store *s, const struct blob *b)
+{
+	int err;
+
+	if (s->lock < 0)
+		return -EROFS;
+	err = write_temp(s, b);
+	if (err == 0 && renameat(s->dir, s->temp_name, s->dir, s->name) != 0)
+		err = -errno;
+	if (err != 0) {
+		(void)unlinkat(s->dir, s->temp_name, 0);
+		return err;
+	}
+	return fsync(s->dir) == 0 ? 0 : -errno;
+}
+
+const char *store_path(const struct store *s)
+{
+	return s->path;
+}
+
+void store_close(struct store *s)
+{
+	if (s == NULL)
+		return;
+	if (s->dir >= 0)
+		(void)close(s->dir);
+	if (s->lock >= 0)
+		(void)close(s->lock);
+	free(s->path);
+	free(s->lock_name);
+	free(s->temp_name);
+	free(s);
+}

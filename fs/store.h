@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TZ_STORE_H
+#define TZ_STORE_H
+
+/*
+ * Sealed bytes in one file, replaced atomically: a temporary file in the same
+ * folder, fsync, rename, fsync of the folder.  Whatever fails, the file is
+ * the old one or the new one.  It never sees plaintext.
+ *
+ * One writer at a time: an open-file-description lock on a side file,
+ * .NAME.lock, since a lock on the file itself is lost with the first rename. It
+ * lasts as long as the process, or its children that share the descriptor.
+ */
+
+#include "crypto/blob.h"
+
+#include <stdint.h>
+
+struct store;
+
+/*
+ * Open the file at path to read and replace it.  A symbolic link is followed
+ * here, once.  The caller closes *ret.
+ *
+ * Returns 0, or
+ *	-EAGAIN	another process has it open for writing
+ *	-EROFS	it can be read, but not replaced: its folder is read-only, or
+ *		it is itself a mount point
+ *	-EISDIR	a folder; -ENOTSUP: something else that is no regular file
+ *	or the -errno of open(2)
+ */
+int store_open(struct store **ret, const char *path);
+
+/* The same for reading alone: nothing is locked, nothing can be saved. */
+int store_open_readonly(struct store **ret, const char *path);
+
+/* The same for a file that must not exist yet: -EEXIST. */
+int store_create(struct store **ret, const char *path);
+
+/*
+ * Read the whole file.  The caller frees *ret.  0, -EFBIG beyond limit bytes,
+ * -ENOMEM, or the -errno of read(2).
+ */
+int store_load(struct blob *ret, const struct store *s, uint64_t limit);
+
+/*
+ * Replace the file by b, durably.  Its owner is kept; its mode is 0600.
+ * 0, or the -errno of the step that failed; then the file is as it was, except
+ * that after a failed fsync of the folder it may be either.
+ */
+int store_save(struct store *s, const struct blob *b);
+
+/* The file's absolute path, symbolic links resolved.  Lives as long as s. */
+const char *store_path(const struct store *s);
+
+/* Unlock and release s.  NULL is a no-op. */
+void store_close(struct store *s);
+
+#endif

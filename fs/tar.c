@@ -1,0 +1,667 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libarchive turns names between bytes and UTF-8 by the locale's rules, so
+ * each of the two entry points runs its thread in C.UTF-8.
+ */
+#include "tar.h"
+
+#include "crypto/mem.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <limits.h>
+#include <locale.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { READ_BLOCK = 256 << 10 };
+
+static const char user_namespace[] = "user.";
+
+/* Enter the locale that libarchive needs; undo with leave_locale(). */
+static int enter_locale(locale_t *old, locale_t *ours)
+{
+	*ours = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	if (*ours == (locale_t)0)
+		return -ENOMEM;
+	*old = uselocale(*ours);
+	return 0;
+}
+
+static void leave_locale(locale_t old, locale_t ours)
+{
+	(void)uselocale(old);
+	freelocale(ours);
+}
+
+/* A folder whose own mtime is set last, when nothing more comes into it. */
+struct dated {
+	struct node *dir;
+	struct timespec mtime;
+};
+
+struct loader {
+	struct tree *tree;
+	struct tar_report *report;
+	struct source from;
+	int source_error; /* of from, or 0 */
+	uint8_t *block;	  /* READ_BLOCK bytes */
+	struct dated *dated;
+	size_t dated_count, dated_room;
+};
+
+/* Note what is wrong with the entry called path, and refuse it. */
+__attribute__((format(printf, 3, 4))) static int refuse(struct loader *l,
+							const char *path,
+							const char *format, ...)
+{
+	char *out = l->report->problem;
+	size_t size = sizeof(l->report->problem);
+	va_list args;
+	int n = snprintf(out, size, "entry '%.200s' ", path);
+
+	va_start(args, format);
+	(void)vsnprintf(out + n, size - (size_t)n, format, args);
+	va_end(args);
+	for (; *out != '\0'; out++)
+		if ((unsigned char)*out < ' ' || *out == 0x7f)
+			*out = '?';
+	return -EBADMSG;
+}
+
+/* The next component of *path into name: its length, or 0 at the end. */
+static size_t next_component(const char **path, char name[DIR_NAME_MAX + 1])
+{
+	size_t n = strcspn(*path, "/");
+
+	if (n <= DIR_NAME_MAX) {
+		memcpy(name, *path, n);
+		name[n] = '\0';
+	}
+	*path += n;
+	return n;
+}
+
+/* Is path one that may be in a vault?  0 or -EBADMSG. */
+static int check_path(struct loader *l, const char *path)
+{
+	const char *p = path;
+	char name[DIR_NAME_MAX + 1];
+
+	if (*p == '/')
+		return refuse(l, path, "has an absolute name");
+	while (*p != '\0') {
+		size_t n = next_component(&p, name);
+
+		if (n == 0)
+			return refuse(l, path, "has an empty component");
+		if (n > DIR_NAME_MAX)
+			return refuse(l, path, "has a component over %d bytes",
+				      DIR_NAME_MAX);
+		if (strcmp(name, "..") == 0)
+			return refuse(l, path, "would leave the vault");
+		if (*p == '/')
+			p++;
+	}
+	return 0;
+}
+
+static const struct tree_birth plain_folder = {
+	.attr = {.mode = S_IFDIR | 0700},
+};
+
+/*
+ * Walk to the folder that holds the last component of path, making folders
+ * that are missing, and leave that component in name: "" if path is the root.
+ */
+static int find_place(struct loader *l, const char *path, struct node **ret,
+		      char name[DIR_NAME_MAX + 1])
+{
+	struct node *dir = tree_node(l->tree, TREE_ROOT), *next;
+	const char *p = path;
+	char part[DIR_NAME_MAX + 1];
+	int err;
+
+	name[0] = '\0';
+	while (*p != '\0') {
+		(void)next_component(&p, part);
+		p += *p == '/';
+		if (strcmp(part, ".") == 0)
+			continue;
+		if (name[0] != '\0') {
+			err = tree_lookup(&next, l->tree, dir, name);
+			if (err == -ENOENT)
+				err = tree_create(&next, l->tree, dir, name,
+						  &plain_folder);
+			if (err != 0)
+				return err;
+			if (!S_ISDIR(next->attr.mode))
+				return refuse(l, path, "lies in a non-folder");
+			dir = next;
+		}
+		memcpy(name, part, sizeof(part));
+	}
+	*ret = dir;
+	return 0;
+}
+
+/* The node that path names, for a hard link. */
+static int find_node(struct loader *l, const char *path, struct node **ret)
+{
+	struct node *dir;
+	char name[DIR_NAME_MAX + 1];
+	int err = check_path(l, path);
+
+	if (err == 0)
+		err = find_place(l, path, &dir, name);
+	if (err == 0)
+		err = tree_lookup(ret, l->tree, dir, name);
+	return err;
+}
+
+static int later(struct loader *l, struct node *dir, struct timespec mtime)
+{
+	if (l->dated_count == l->dated_room) {
+		size_t room = l->dated_room == 0 ? 64 : l->dated_room * 2;
+		struct dated *dated =
+			mem_realloc(l->dated, room * sizeof(*dated));
+
+		if (dated == NULL)
+			return -ENOMEM;
+		l->dated = dated;
+		l->dated_room = room;
+	}
+	l->dated[l->dated_count++] = (struct dated){dir, mtime};
+	return 0;
+}
+
+/* Contents of a regular file, holes left out. */
+static int load_contents(struct loader *l, struct archive *a, struct node *n,
+			 uint64_t size)
+{
+	const void *buf;
+	size_t len;
+	la_int64_t off;
+	struct attr attr = {.size = size};
+	int r;
+
+	while ((r = archive_read_data_block(a, &buf, &len, &off)) ==
+	       ARCHIVE_OK) {
+		ssize_t done;
+
+		if (len == 0)
+			continue;
+		done = tree_write(l->tree, n, (uint64_t)off, buf, len);
+		if (done < 0)
+			return (int)done;
+		if ((size_t)done < len)
+			return -ENOSPC;
+	}
+	if (r != ARCHIVE_EOF)
+		return -EBADMSG;
+	return tree_setattr(l->tree, n, &attr, SET_SIZE);
+}
+
+static int load_xattrs(struct loader *l, struct archive_entry *e,
+		       struct node *n)
+{
+	const char *name;
+	const void *value;
+	size_t len;
+	int err = 0;
+
+	(void)archive_entry_xattr_reset(e);
+	while (err == 0 &&
+	       archive_entry_xattr_next(e, &name, &value, &len) == ARCHIVE_OK) {
+		struct xattr_value v = {value, len};
+
+		if (name != NULL && strncmp(name, user_namespace,
+					    sizeof(user_namespace) - 1) == 0)
+			err = tree_setxattr(l->tree, n, name, &v);
+	}
+	return err;
+}
+
+static struct attr attr_of(struct archive_entry *e)
+{
+	struct timespec mtime = {archive_entry_mtime(e),
+				 archive_entry_mtime_nsec(e)};
+
+	return (struct attr){
+		.mode = (uint32_t)(archive_entry_filetype(e) |
+				   (archive_entry_perm(e) & 07777)),
+		.uid = (uint32_t)archive_entry_uid(e),
+		.gid = (uint32_t)archive_entry_gid(e),
+		.mtime = mtime,
+		.atime = mtime,
+	};
+}
+
+/* Make way for a later entry of the same name: the last one wins. */
+static int replace(struct loader *l, struct node *dir, const char *name,
+		   const char *path)
+{
+	int err = tree_unlink(l->tree, dir, name);
+
+	if (err == -EISDIR)
+		err = tree_rmdir(l->tree, dir, name);
+	if (err == -ENOTEMPTY)
+		return refuse(l, path, "stands where a folder is");
+	return err == -ENOENT ? 0 : err;
+}
+
+static int load_node(struct loader *l, struct archive *a,
+		     struct archive_entry *e, struct node *n)
+{
+	struct attr attr = attr_of(e);
+	unsigned set = SET_MODE | SET_UID | SET_GID | SET_MTIME | SET_ATIME;
+	int err = 0;
+
+	if (S_ISREG(attr.mode))
+		err = load_contents(l, a, n, (uint64_t)archive_entry_size(e));
+	if (err == 0)
+		err = load_xattrs(l, e, n);
+	if (err == 0)
+		err = tree_setattr(l->tree, n, &attr, set);
+	if (err == 0 && S_ISDIR(attr.mode))
+		err = later(l, n, attr.mtime);
+	return err;
+}
+
+static int load_link(struct loader *l, struct node *dir, const char *name,
+		     const char *path, const char *target)
+{
+	struct node *n;
+	int err = find_node(l, target, &n);
+
+	if (err == -ENOENT || (err == 0 && S_ISDIR(n->attr.mode)))
+		return refuse(l, path, "is a link to nothing");
+	if (err != 0)
+		return err;
+	/* A link to itself would lose its file when its name is replaced. */
+	n->lookups++;
+	err = replace(l, dir, name, path);
+	if (err == 0 && n->nlink == 0)
+		err = refuse(l, path, "is a link to itself");
+	if (err == 0)
+		err = tree_link(l->tree, n, dir, name);
+	tree_forget(l->tree, n, 1);
+	return err;
+}
+
+/* A node for entry e: a new one, or the folder that is there already. */
+static int make_node(struct loader *l, struct archive_entry *e,
+		     struct node *dir, const char *name, struct node **ret)
+{
+	const char *path = archive_entry_pathname(e);
+	struct tree_birth b = {.attr = attr_of(e)};
+	int err;
+
+	if (S_ISDIR(b.attr.mode)) {
+		err = tree_lookup(ret, l->tree, dir, name);
+		if (err == 0 && S_ISDIR((*ret)->attr.mode))
+			return 0;
+	}
+	if (S_ISLNK(b.attr.mode)) {
+		b.target = archive_entry_symlink(e);
+		if (b.target == NULL || b.target[0] == '\0')
+			return refuse(l, path, "is a symbolic link to nothing");
+	}
+	err = replace(l, dir, name, path);
+	if (err == 0)
+		err = tree_create(ret, l->tree, dir, name, &b);
+	return err;
+}
+
+static bool is_reserved(const struct loader *l, const struct node *dir,
+			const char *name)
+{
+	return dir == tree_node(l->tree, TREE_ROOT) &&
+	       strcmp(name, TREE_RESERVED) == 0;
+}
+
+static int load_named(struct loader *l, struct archive *a,
+		      struct archive_entry *e)
+{
+	const char *path = archive_entry_pathname(e);
+	mode_t type = archive_entry_filetype(e);
+	const char *link = archive_entry_hardlink(e);
+	struct node *dir, *n;
+	char name[DIR_NAME_MAX + 1];
+	int err;
+
+	if (path == NULL || path[0] == '\0')
+		return refuse(l, "", "has no name");
+	err = check_path(l, path);
+	if (err == 0 && link == NULL && type != AE_IFREG && type != AE_IFDIR &&
+	    type != AE_IFLNK) {
+		l->report->skipped++;
+		return 0;
+	}
+	if (err == 0)
+		err = find_place(l, path, &dir, name);
+	if (err != 0)
+		return err;
+	if (is_reserved(l, dir, name)) {
+		l->report->dropped_passphrase = true;
+		return 0;
+	}
+	if (name[0] == '\0' && (type != AE_IFDIR || link != NULL))
+		return refuse(l, path, "would replace the root");
+	if (link != NULL)
+		return load_link(l, dir, name, path, link);
+	n = dir;
+	if (name[0] != '\0')
+		err = make_node(l, e, dir, name, &n);
+	return err != 0 ? err : load_node(l, a, e, n);
+}
+
+static int load_entry(struct loader *l, struct archive *a,
+		      struct archive_entry *e)
+{
+	int err = load_named(l, a, e);
+
+	if (err == -ENAMETOOLONG)
+		err = refuse(l, archive_entry_pathname(e),
+			     "is nested too deeply, or its target is too long");
+	return err;
+}
+
+static la_ssize_t read_block(struct archive *a, void *ctx, const void **buf)
+{
+	struct loader *l = ctx;
+	ssize_t n = l->from.read(l->from.ctx, l->block, READ_BLOCK);
+
+	*buf = l->block;
+	if (n >= 0)
+		return n;
+	l->source_error = (int)n;
+	archive_set_error(a, (int)-n, "source");
+	return -1;
+}
+
+static int load_all(struct loader *l, struct archive *a)
+{
+	struct archive_entry *e;
+	int r, err;
+
+	if (archive_read_support_format_tar(a) != ARCHIVE_OK ||
+	    archive_read_support_format_empty(a) != ARCHIVE_OK)
+		return -ENOMEM;
+	r = archive_read_open(a, l, NULL, read_block, NULL);
+	if (r == ARCHIVE_OK) {
+		while ((r = archive_read_next_header(a, &e)) == ARCHIVE_OK ||
+		       r == ARCHIVE_WARN) {
+			err = load_entry(l, a, e);
+			if (err != 0)
+				return err;
+		}
+	}
+	if (r == ARCHIVE_EOF)
+		return 0;
+	return archive_errno(a) == ENOMEM ? -ENOMEM : -EBADMSG;
+}
+
+/* Set the folders' times, the last entry of a folder winning. */
+static void date_folders(struct loader *l)
+{
+	for (size_t i = 0; i < l->dated_count; i++) {
+		struct attr attr = {.mtime = l->dated[i].mtime};
+
+		(void)tree_setattr(l->tree, l->dated[i].dir, &attr, SET_MTIME);
+	}
+}
+
+int tar_load(struct tree *t, struct source from, struct tar_report *report)
+{
+	struct loader l = {.tree = t, .report = report, .from = from};
+	struct archive *a = NULL;
+	locale_t old, ours;
+	int err = enter_locale(&old, &ours);
+
+	if (err != 0)
+		return err;
+	*report = (struct tar_report){0};
+	l.block = mem_alloc(READ_BLOCK);
+	a = archive_read_new();
+	if (l.block == NULL || a == NULL)
+		err = -ENOMEM;
+	if (err == 0)
+		err = load_all(&l, a);
+	if (err == 0)
+		date_folders(&l);
+	if (err == -EBADMSG && l.source_error != 0)
+		err = l.source_error;
+	(void)archive_read_free(a);
+	mem_free(l.block);
+	mem_free(l.dated);
+	leave_locale(old, ours);
+	return err;
+}
+
+/* The writing half. */
+
+struct dumper {
+	const struct snapshot *snapshot;
+	struct archive *archive;
+	struct sink to;
+	int sink_error;
+	uint8_t *buf;		  /* BODY_EXTENT bytes */
+	struct secret path, link; /* full names, built here */
+};
+
+static la_ssize_t write_block(struct archive *a, void *ctx, const void *buf,
+			      size_t len)
+{
+	struct dumper *d = ctx;
+	int err = d->to.write(d->to.ctx, buf, len);
+
+	if (err == 0)
+		return (la_ssize_t)len;
+	d->sink_error = err;
+	archive_set_error(a, -err, "sink");
+	return -1;
+}
+
+/* The whole name of entry i, built from its end, into the buffer of room. */
+static int full_name(const char **ret, struct dumper *d, struct secret *room,
+		     uint32_t i)
+{
+	const struct snapshot_entry *e = d->snapshot->entries;
+	bool folder = S_ISDIR(e[i].attr.mode);
+	size_t need = 3, at;
+
+	for (uint32_t j = i; j != 0; j = e[j].parent)
+		need += strlen(e[j].name) + 1;
+	if (need > room->len) {
+		secret_free(room);
+		if (secret_alloc(room, need * 2) != 0)
+			return -ENOMEM;
+	}
+	at = room->len;
+	room->data[--at] = '\0';
+	if (folder)
+		room->data[--at] = '/';
+	if (i == 0)
+		room->data[--at] = '.';
+	for (uint32_t j = i; j != 0; j = e[j].parent) {
+		size_t n = strlen(e[j].name);
+
+		if (j != i)
+			room->data[--at] = '/';
+		at -= n;
+		memcpy(room->data + at, e[j].name, n);
+	}
+	*ret = (const char *)room->data + at;
+	return 0;
+}
+
+/* A file with holes is written with a map of what is not a hole. */
+static bool is_sparse(const struct snapshot_entry *e)
+{
+	return e->attr.size > (uint64_t)e->body.count * BODY_EXTENT;
+}
+
+static void add_sparse_map(struct archive_entry *ae,
+			   const struct snapshot_entry *e)
+{
+	for (size_t i = 0; i < e->body.count; i++) {
+		uint64_t off = e->body.slots[i].index * BODY_EXTENT;
+		uint64_t len = e->attr.size - off;
+
+		if (len > BODY_EXTENT)
+			len = BODY_EXTENT;
+		archive_entry_sparse_add_entry(ae, (la_int64_t)off,
+					       (la_int64_t)len);
+	}
+	/* One empty piece at the end makes a map of a file that is all hole. */
+	if (e->body.count == 0)
+		archive_entry_sparse_add_entry(ae, (la_int64_t)e->attr.size, 0);
+}
+
+static int write_data(struct dumper *d, const uint8_t *buf, size_t len)
+{
+	while (len > 0) {
+		la_ssize_t n = archive_write_data(d->archive, buf, len);
+
+		if (n <= 0)
+			return -EIO;
+		buf += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Move over a hole.  libarchive takes its length and looks at no byte. */
+static int write_hole(struct dumper *d, uint64_t len)
+{
+	while (len > 0) {
+		size_t n = len < INT_MAX ? (size_t)len : INT_MAX;
+		la_ssize_t done = archive_write_data(d->archive, d->buf, n);
+
+		if (done <= 0)
+			return -EIO;
+		len -= (uint64_t)done;
+	}
+	return 0;
+}
+
+static int dump_contents(struct dumper *d, const struct snapshot_entry *e)
+{
+	bool sparse = is_sparse(e);
+	uint64_t off = 0;
+	int err = 0;
+
+	for (size_t i = 0; err == 0 && i < e->body.count; i++) {
+		uint64_t at = e->body.slots[i].index * BODY_EXTENT;
+		uint64_t n = e->attr.size - at;
+
+		if (n > BODY_EXTENT)
+			n = BODY_EXTENT;
+		if (at > off)
+			err = write_hole(d, at - off);
+		if (err != 0)
+			break;
+		body_read(&e->body, at, d->buf, (size_t)n);
+		err = write_data(d, d->buf, (size_t)n);
+		off = at + n;
+	}
+	if (err == 0 && sparse && off < e->attr.size)
+		err = write_hole(d, e->attr.size - off);
+	return err;
+}
+
+static void set_attrs(struct archive_entry *ae, const struct snapshot_entry *e)
+{
+	archive_entry_set_filetype(ae, e->attr.mode & S_IFMT);
+	archive_entry_set_perm(ae, e->attr.mode & 07777);
+	archive_entry_set_uid(ae, e->attr.uid);
+	archive_entry_set_gid(ae, e->attr.gid);
+	archive_entry_set_mtime(ae, e->attr.mtime.tv_sec,
+				e->attr.mtime.tv_nsec);
+	for (const struct xattr *x = e->xattrs; x != NULL; x = x->next)
+		archive_entry_xattr_add_entry(ae, x->name, x->value, x->len);
+}
+
+static int dump_entry(struct dumper *d, struct archive_entry *ae, uint32_t i)
+{
+	const struct snapshot_entry *e = &d->snapshot->entries[i];
+	bool has_contents = S_ISREG(e->attr.mode) && e->first == SNAPSHOT_NONE;
+	const char *path, *first;
+	int err = full_name(&path, d, &d->path, i);
+
+	if (err != 0)
+		return err;
+	(void)archive_entry_clear(ae);
+	archive_entry_copy_pathname(ae, path);
+	set_attrs(ae, e);
+	if (e->first != SNAPSHOT_NONE) {
+		err = full_name(&first, d, &d->link, e->first);
+		if (err != 0)
+			return err;
+		archive_entry_copy_hardlink(ae, first);
+	} else if (S_ISLNK(e->attr.mode)) {
+		archive_entry_copy_symlink(ae, e->target);
+	}
+	archive_entry_set_size(ae, has_contents ? (la_int64_t)e->attr.size : 0);
+	if (has_contents && is_sparse(e))
+		add_sparse_map(ae, e);
+	if (archive_write_header(d->archive, ae) < ARCHIVE_WARN)
+		return -EIO;
+	if (has_contents)
+		err = dump_contents(d, e);
+	if (err == 0 && archive_write_finish_entry(d->archive) < ARCHIVE_WARN)
+		err = -EIO;
+	return err;
+}
+
+static int dump_all(struct dumper *d)
+{
+	struct archive_entry *ae;
+	int err = 0;
+
+	/* Without blocking, file data go to the sink without a copy. */
+	if (archive_write_set_format_pax(d->archive) != ARCHIVE_OK ||
+	    archive_write_set_bytes_per_block(d->archive, 0) != ARCHIVE_OK ||
+	    archive_write_open(d->archive, d, NULL, write_block, NULL) !=
+		    ARCHIVE_OK)
+		return -ENOMEM;
+	ae = archive_entry_new();
+	if (ae == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; err == 0 && i < d->snapshot->count; i++)
+		err = dump_entry(d, ae, i);
+	archive_entry_free(ae);
+	if (err == 0 && archive_write_close(d->archive) != ARCHIVE_OK)
+		err = -EIO;
+	return err;
+}
+
+int tar_dump(const struct snapshot *s, struct sink to)
+{
+	struct dumper d = {.snapshot = s, .to = to};
+	locale_t old, ours;
+	int err = enter_locale(&old, &ours);
+
+	if (err != 0)
+		return err;
+	d.buf = mem_alloc(BODY_EXTENT);
+	d.archive = archive_write_new();
+	if (d.buf == NULL || d.archive == NULL)
+		err = -ENOMEM;
+	if (err == 0)
+		err = dump_all(&d);
+	if (err == -EIO && d.sink_error != 0)
+		err = d.sink_error;
+	else if (err == -EIO && archive_errno(d.archive) == ENOMEM)
+		err = -ENOMEM;
+	(void)archive_write_free(d.archive);
+	mem_free(d.buf);
+	secret_free(&d.path);
+	secret_free(&d.link);
+	leave_locale(old, ours);
+	return err;
+}

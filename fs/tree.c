@@ -1,0 +1,539 @@
+/* SPDX-License-Identifier: MIT */
+#include "tree.h"
+
+#include "crypto/mem.h"
+
+#include <errno.h>
+#include <stdio.h> /* RENAME_NOREPLACE */
+#include <string.h>
+#include <sys/stat.h>
+
+enum {
+	TARGET_MAX = 4095, /* PATH_MAX without its NUL */
+	/* Beyond this tar(5)'s and off_t's arithmetic would overflow. */
+	SIZE_LIMIT_LOG2 = 62,
+};
+
+struct tree {
+	struct node **nodes; /* by inode number; 0 is never used */
+	size_t node_room;
+	uint64_t free_hint; /* no free number is lower */
+	struct quota quota;
+	struct tree_usage usage;
+	uint64_t changes;
+};
+
+/* Put n into the table.  0 or -ENOMEM. */
+static int table_add(struct tree *t, struct node *n)
+{
+	uint64_t i = t->free_hint;
+
+	while (i < t->node_room && t->nodes[i] != NULL)
+		i++;
+	if (i >= t->node_room) {
+		size_t room = t->node_room * 2;
+		struct node **nodes =
+			mem_realloc(t->nodes, room * sizeof(struct node *));
+
+		if (nodes == NULL)
+			return -ENOMEM;
+		t->nodes = nodes;
+		t->node_room = room;
+	}
+	t->nodes[i] = n;
+	t->free_hint = i + 1;
+	n->ino = i;
+	t->usage.used.nodes++;
+	if (!S_ISDIR(n->attr.mode))
+		t->usage.files++;
+	return 0;
+}
+
+static void node_end(struct tree *t, struct node *n)
+{
+	t->nodes[n->ino] = NULL;
+	if (n->ino < t->free_hint)
+		t->free_hint = n->ino;
+	t->usage.used.nodes--;
+	if (!S_ISDIR(n->attr.mode))
+		t->usage.files--;
+	if (S_ISLNK(n->attr.mode))
+		t->quota.used -= n->attr.size;
+	node_free(n, &t->quota);
+}
+
+/* End n if it has neither a name nor a reference. */
+static void node_release(struct tree *t, struct node *n)
+{
+	if (n->nlink == 0 && n->lookups == 0)
+		node_end(t, n);
+}
+
+int tree_new(struct tree **ret, const struct tree_limits *limits,
+	     const struct attr *root)
+{
+	struct tree *t = mem_alloc(sizeof(*t));
+	struct node *n = NULL;
+
+	if (t == NULL)
+		return -ENOMEM;
+	t->usage.limit = *limits;
+	t->quota.limit = limits->bytes;
+	t->free_hint = TREE_ROOT;
+	t->node_room = 64;
+	t->nodes = mem_alloc(t->node_room * sizeof(struct node *));
+	if (t->nodes != NULL)
+		n = node_new(root);
+	if (n == NULL) {
+		tree_free(t);
+		return -ENOMEM;
+	}
+	n->nlink = 2;
+	n->parent = n;
+	(void)table_add(t, n); /* there is room, and its number is the first */
+	*ret = t;
+	return 0;
+}
+
+void tree_free(struct tree *t)
+{
+	if (t == NULL)
+		return;
+	for (size_t i = 0; t->nodes != NULL && i < t->node_room; i++)
+		if (t->nodes[i] != NULL)
+			node_free(t->nodes[i], &t->quota);
+	mem_free(t->nodes);
+	mem_free(t);
+}
+
+struct node *tree_node(const struct tree *t, uint64_t ino)
+{
+	return ino < t->node_room ? t->nodes[ino] : NULL;
+}
+
+struct tree_usage tree_usage(const struct tree *t)
+{
+	struct tree_usage u = t->usage;
+
+	u.used.bytes = t->quota.used;
+	return u;
+}
+
+uint64_t tree_changes(const struct tree *t)
+{
+	return t->changes;
+}
+
+static bool is_root(const struct node *n)
+{
+	return n->ino == TREE_ROOT;
+}
+
+static int check_name(const struct node *dir, const char *name)
+{
+	if (!S_ISDIR(dir->attr.mode))
+		return -ENOTDIR;
+	if (strlen(name) > DIR_NAME_MAX)
+		return -ENAMETOOLONG;
+	return 0;
+}
+
+/* May dir get an entry called name? */
+static int check_new(const struct node *dir, const char *name)
+{
+	int err = check_name(dir, name);
+
+	if (err != 0)
+		return err;
+	if (dir->nlink == 0)
+		return -ENOENT;
+	if (name[0] == '\0' || strcmp(name, ".") == 0 ||
+	    strcmp(name, "..") == 0 || strchr(name, '/') != NULL)
+		return -EINVAL;
+	if (is_root(dir) && strcmp(name, TREE_RESERVED) == 0)
+		return -EPERM;
+	return 0;
+}
+
+int tree_lookup(struct node **ret, const struct tree *t, const struct node *dir,
+		const char *name)
+{
+	struct entry *e;
+	int err = check_name(dir, name);
+
+	(void)t;
+	if (err != 0)
+		return err;
+	e = dir_find(&dir->dir, name);
+	if (e == NULL)
+		return -ENOENT;
+	*ret = e->node;
+	return 0;
+}
+
+/* Folders from the root down to dir. */
+static unsigned depth(const struct node *dir)
+{
+	unsigned n = 0;
+
+	for (; !is_root(dir); dir = dir->parent)
+		n++;
+	return n;
+}
+
+/* The most folders in a row below and with dir.  Bounded as depth() is. */
+static unsigned height(const struct node *dir)
+{
+	const struct entry *e = dir_next(&dir->dir, 0);
+	unsigned most = 0;
+
+	for (; e != NULL; e = dir_next(&dir->dir, e->cookie)) {
+		unsigned n = S_ISDIR(e->node->attr.mode) ? height(e->node) : 0;
+
+		if (n > most)
+			most = n;
+	}
+	return most + 1;
+}
+
+/* A node as b says, in the table, without a name. */
+static int node_make(struct node **ret, struct tree *t,
+		     const struct tree_birth *b)
+{
+	size_t len = b->target != NULL ? strlen(b->target) : 0;
+	struct node *n;
+
+	if (len > TARGET_MAX)
+		return -ENAMETOOLONG;
+	if (t->usage.used.nodes >= t->usage.limit.nodes ||
+	    t->quota.limit - t->quota.used < len)
+		return -ENOSPC;
+	n = node_new(&b->attr);
+	if (n == NULL)
+		return -ENOMEM;
+	n->attr.size = len;
+	node_touch_mtime(n);
+	n->attr.atime = n->attr.mtime;
+	if (b->target != NULL) {
+		n->target = mem_alloc(len + 1);
+		if (n->target != NULL)
+			memcpy(n->target, b->target, len);
+	}
+	if ((b->target != NULL && n->target == NULL) || table_add(t, n) != 0) {
+		node_free(n, &t->quota);
+		return -ENOMEM;
+	}
+	t->quota.used += len;
+	*ret = n;
+	return 0;
+}
+
+int tree_create(struct node **ret, struct tree *t, struct node *dir,
+		const char *name, const struct tree_birth *what)
+{
+	struct tree_birth b = *what;
+	bool is_dir = S_ISDIR(b.attr.mode);
+	struct node *n;
+	int err = check_new(dir, name);
+
+	if (err != 0)
+		return err;
+	if (dir_find(&dir->dir, name) != NULL)
+		return -EEXIST;
+	if (is_dir && depth(dir) >= TREE_DEPTH_MAX)
+		return -ENAMETOOLONG;
+	if (dir->attr.mode & S_ISGID) {
+		b.attr.gid = dir->attr.gid;
+		if (is_dir)
+			b.attr.mode |= S_ISGID;
+	}
+	err = node_make(&n, t, &b);
+	if (err != 0)
+		return err;
+	err = dir_add(&dir->dir, name, n);
+	if (err != 0) {
+		node_end(t, n);
+		return err;
+	}
+	n->nlink = is_dir ? 2 : 1;
+	if (is_dir) {
+		n->parent = dir;
+		dir->nlink++;
+	}
+	node_touch_mtime(dir);
+	t->changes++;
+	*ret = n;
+	return 0;
+}
+
+int tree_link(struct tree *t, struct node *n, struct node *dir,
+	      const char *name)
+{
+	int err = check_new(dir, name);
+
+	if (err != 0)
+		return err;
+	if (S_ISDIR(n->attr.mode))
+		return -EPERM;
+	if (dir_find(&dir->dir, name) != NULL)
+		return -EEXIST;
+	err = dir_add(&dir->dir, name, n);
+	if (err != 0)
+		return err;
+	n->nlink++;
+	node_touch_ctime(n);
+	node_touch_mtime(dir);
+	t->changes++;
+	return 0;
+}
+
+/* Take e's name from dir, and one link from its node. */
+static void drop_entry(struct tree *t, struct node *dir, struct entry *e)
+{
+	struct node *n = e->node;
+
+	dir_remove(&dir->dir, e);
+	if (S_ISDIR(n->attr.mode)) {
+		n->nlink = 0;
+		dir->nlink--;
+	} else {
+		n->nlink--;
+	}
+	node_touch_ctime(n);
+	node_touch_mtime(dir);
+	t->changes++;
+	node_release(t, n);
+}
+
+int tree_unlink(struct tree *t, struct node *dir, const char *name)
+{
+	int err = check_name(dir, name);
+	struct entry *e;
+
+	if (err != 0)
+		return err;
+	e = dir_find(&dir->dir, name);
+	if (e == NULL)
+		return -ENOENT;
+	if (S_ISDIR(e->node->attr.mode))
+		return -EISDIR;
+	drop_entry(t, dir, e);
+	return 0;
+}
+
+int tree_rmdir(struct tree *t, struct node *dir, const char *name)
+{
+	int err = check_name(dir, name);
+	struct entry *e;
+
+	if (err != 0)
+		return err;
+	e = dir_find(&dir->dir, name);
+	if (e == NULL)
+		return -ENOENT;
+	if (!S_ISDIR(e->node->attr.mode))
+		return -ENOTDIR;
+	if (e->node->dir.count > 0)
+		return -ENOTEMPTY;
+	drop_entry(t, dir, e);
+	return 0;
+}
+
+/* Is n dir itself or a folder above it? */
+static bool holds(const struct node *n, const struct node *dir)
+{
+	while (dir != n && !is_root(dir))
+		dir = dir->parent;
+	return dir == n;
+}
+
+/* May the folder or file n take the place of old? */
+static int check_replace(const struct node *n, const struct node *old)
+{
+	if (!S_ISDIR(old->attr.mode))
+		return S_ISDIR(n->attr.mode) ? -ENOTDIR : 0;
+	if (!S_ISDIR(n->attr.mode))
+		return -EISDIR;
+	return old->dir.count > 0 ? -ENOTEMPTY : 0;
+}
+
+/* A folder moved: its ".." and both parents' link counts follow. */
+static void reparent(struct node *n, struct node *from, struct node *to)
+{
+	if (!S_ISDIR(n->attr.mode))
+		return;
+	n->parent = to;
+	from->nlink--;
+	to->nlink++;
+}
+
+static void exchange(struct node *from, struct entry *a, struct node *to,
+		     struct entry *b)
+{
+	struct node *n = a->node;
+
+	a->node = b->node;
+	b->node = n;
+	reparent(b->node, from, to);
+	reparent(a->node, to, from);
+}
+
+/* Would n and all below it still be within the depth allowed? */
+static bool fits_below(const struct node *n, const struct node *dir,
+		       const struct node *old_dir)
+{
+	unsigned above = depth(dir);
+
+	if (!S_ISDIR(n->attr.mode) || above <= depth(old_dir))
+		return true;
+	return above + height(n) <= TREE_DEPTH_MAX;
+}
+
+/* Move a's node to a new name, over the entry old, if any. */
+static int move(struct tree *t, struct node *from, struct entry *a,
+		const struct tree_place *to, struct entry *old)
+{
+	struct node *n = a->node;
+	int err;
+
+	if (old != NULL) {
+		err = check_replace(n, old->node);
+		if (err != 0)
+			return err;
+	}
+	/* The new entry first: it alone can fail. */
+	err = dir_add(&to->dir->dir, to->name, n);
+	if (err != 0)
+		return err;
+	if (old != NULL)
+		drop_entry(t, to->dir, old);
+	dir_remove(&from->dir, a);
+	reparent(n, from, to->dir);
+	return 0;
+}
+
+int tree_rename(struct tree *t, const struct tree_place *from,
+		const struct tree_place *to, unsigned flags)
+{
+	struct entry *a, *b;
+	struct node *n;
+	int err = check_name(from->dir, from->name);
+
+	if (err == 0)
+		err = check_new(to->dir, to->name);
+	if (err != 0)
+		return err;
+	a = dir_find(&from->dir->dir, from->name);
+	b = dir_find(&to->dir->dir, to->name);
+	if (a == NULL || (b == NULL && flags == RENAME_EXCHANGE))
+		return -ENOENT;
+	if (flags != 0 && flags != RENAME_NOREPLACE && flags != RENAME_EXCHANGE)
+		return -EINVAL;
+	if (b != NULL && flags == RENAME_NOREPLACE)
+		return -EEXIST;
+	if (b != NULL && b->node == a->node)
+		return 0;
+	if (holds(a->node, to->dir) ||
+	    (flags == RENAME_EXCHANGE && holds(b->node, from->dir)))
+		return -EINVAL;
+	if (!fits_below(a->node, to->dir, from->dir) ||
+	    (flags == RENAME_EXCHANGE &&
+	     !fits_below(b->node, from->dir, to->dir)))
+		return -ENAMETOOLONG;
+	n = a->node;
+	if (flags == RENAME_EXCHANGE) {
+		node_touch_ctime(b->node);
+		exchange(from->dir, a, to->dir, b);
+	} else {
+		err = move(t, from->dir, a, to, b);
+		if (err != 0)
+			return err;
+	}
+	node_touch_ctime(n);
+	node_touch_mtime(from->dir);
+	node_touch_mtime(to->dir);
+	t->changes++;
+	return 0;
+}
+
+static int set_size(struct tree *t, struct node *n, uint64_t size)
+{
+	int err = 0;
+
+	if (S_ISDIR(n->attr.mode))
+		return -EISDIR;
+	if (!S_ISREG(n->attr.mode))
+		return -EINVAL;
+	if (size >> SIZE_LIMIT_LOG2 != 0)
+		return -EFBIG;
+	if (size < n->attr.size)
+		err = body_truncate(&n->body, &t->quota, size);
+	if (err == 0)
+		n->attr.size = size;
+	return err;
+}
+
+int tree_setattr(struct tree *t, struct node *n, const struct attr *attr,
+		 unsigned set)
+{
+	int err;
+
+	if (set & SET_SIZE) {
+		err = set_size(t, n, attr->size);
+		if (err != 0)
+			return err;
+	}
+	node_touch_ctime(n);
+	if (set & SET_MODE)
+		n->attr.mode = (n->attr.mode & S_IFMT) | (attr->mode & 07777);
+	if (set & SET_UID)
+		n->attr.uid = attr->uid;
+	if (set & SET_GID)
+		n->attr.gid = attr->gid;
+	if (set & (SET_SIZE | SET_MTIME_NOW))
+		n->attr.mtime = n->attr.ctime;
+	if (set & SET_ATIME_NOW)
+		n->attr.atime = n->attr.ctime;
+	if (set & SET_MTIME)
+		n->attr.mtime = attr->mtime;
+	if (set & SET_ATIME)
+		n->attr.atime = attr->atime;
+	t->changes++;
+	return 0;
+}
+
+int tree_setxattr(struct tree *t, struct node *n, const char *name,
+		  const struct xattr_value *value)
+{
+	int err = node_xattr_set(n, name, value->data, value->len);
+
+	if (err != 0)
+		return err;
+	node_touch_ctime(n);
+	t->changes++;
+	return 0;
+}
+
+ssize_t tree_write(struct tree *t, struct node *n, uint64_t off,
+		   const uint8_t *buf, size_t len)
+{
+	ssize_t done;
+
+	if (off >> SIZE_LIMIT_LOG2 != 0)
+		return -EFBIG;
+	done = body_write(&n->body, &t->quota, off, buf, len);
+	if (done <= 0)
+		return done;
+	if (n->attr.size < off + (uint64_t)done)
+		n->attr.size = off + (uint64_t)done;
+	node_touch_mtime(n);
+	t->changes++;
+	return done;
+}
+
+void tree_forget(struct tree *t, struct node *n, uint64_t count)
+{
+	n->lookups -= count < n->lookups ? count : n->lookups;
+	if (!is_root(n))
+		node_release(t, n);
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TZ_TREE_H
+#define TZ_TREE_H
+
+/*
+ * The vault as a tree of nodes in locked memory.  It follows POSIX in what
+ * each call does to link counts and times, and checks no permissions: the
+ * kernel does (default_permissions).  A tree belongs to one thread.
+ *
+ * A node lives while it has a name or the kernel knows it (lookups), so an
+ * unlinked file stays usable while it is open.  Errors are -errno, as the
+ * system calls of the same names give: -ENOSPC where a limit of the tree is
+ * reached, and from every call that adds something -ENOMEM where no more
+ * memory can be locked.
+ */
+
+#include "node.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	TREE_ROOT = 1, /* the root's inode number */
+	/* Folders below the root in a row.  Sealed, names are whole paths, so
+	 * without a limit a deep tree would grow with its depth's square. */
+	TREE_DEPTH_MAX = 2048,
+};
+
+/* The Go program's sealed passphrase: such a file is never kept. */
+#define TREE_RESERVED ".vault_pass"
+
+struct tree_limits {
+	uint64_t bytes; /* of contents, as allocated */
+	uint64_t nodes;
+};
+
+struct tree_usage {
+	struct tree_limits limit, used;
+	uint64_t files; /* nodes that are not folders */
+};
+
+struct tree;
+
+/* An empty tree whose root has the given attributes.  0 or -ENOMEM. */
+int tree_new(struct tree **ret, const struct tree_limits *limits,
+	     const struct attr *root);
+
+/* Wipe and release t.  NULL is a no-op. */
+void tree_free(struct tree *t);
+
+/* The node with number ino, or NULL if there is none (any more). */
+struct node *tree_node(const struct tree *t, uint64_t ino);
+
+struct tree_usage tree_usage(const struct tree *t);
+
+/*
+ * A number that grows with every change that a seal would show.  Equal
+ * numbers mean equal trees.
+ */
+uint64_t tree_changes(const struct tree *t);
+
+/* Find name in dir.  0, -ENOENT, -ENOTDIR or -ENAMETOOLONG. */
+int tree_lookup(struct node **ret, const struct tree *t, const struct node *dir,
+		const char *name);
+
+/* What tree_create() makes. */
+struct tree_birth {
+	struct attr attr;
+	const char *target;
+};
+
+/*
+ * Make a node called name in dir, of any type; attr's size is ignored, its
+ * times are set to now.  target is a symbolic link's, else NULL.  A set-gid
+ * folder passes on its group, and to folders the bit too.  The node starts
+ * without lookups.
+ *
+ * Returns 0, -EEXIST, -ENOENT (dir was removed), -ENOTDIR, -ENAMETOOLONG (a
+ * name, a target, or deeper than TREE_DEPTH_MAX), -EINVAL (not a name), -EPERM
+ * (TREE_RESERVED) or -ENOSPC.
+ */
+int tree_create(struct node **ret, struct tree *t, struct node *dir,
+		const char *name, const struct tree_birth *what);
+
+/* Give n, not a folder, one more name.  Errors as tree_create(), -EPERM. */
+int tree_link(struct tree *t, struct node *n, struct node *dir,
+	      const char *name);
+
+/* Remove a name of anything but a folder.  -ENOENT, -EISDIR. */
+int tree_unlink(struct tree *t, struct node *dir, const char *name);
+
+/* Remove an empty folder.  -ENOENT, -ENOTDIR, -ENOTEMPTY. */
+int tree_rmdir(struct tree *t, struct node *dir, const char *name);
+
+/* A name and the folder that it is in. */
+struct tree_place {
+	struct node *dir;
+	const char *name;
+};
+
+/*
+ * Rename, replacing what is at to.  flags are renameat2(2)'s RENAME_NOREPLACE
+ * and RENAME_EXCHANGE; others -EINVAL.  Errors as rename(2)'s.
+ */
+int tree_rename(struct tree *t, const struct tree_place *from,
+		const struct tree_place *to, unsigned flags);
+
+/* What tree_setattr() is to set. */
+enum {
+	SET_MODE = 1 << 0,
+	SET_UID = 1 << 1,
+	SET_GID = 1 << 2,
+	SET_SIZE = 1 << 3,
+	SET_ATIME = 1 << 4,
+	SET_MTIME = 1 << 5,
+	SET_ATIME_NOW = 1 << 6,
+	SET_MTIME_NOW = 1 << 7,
+};
+
+/*
+ * Change attributes of n all at once; ctime is set to now, and mtime too
+ * with a size.  The type bits of mode are kept.  0, -EISDIR or -EINVAL (size
+ * of something else than a file), -EFBIG or -ENOSPC.
+ */
+int tree_setattr(struct tree *t, struct node *n, const struct attr *attr,
+		 unsigned set);
+
+struct xattr_value {
+	const uint8_t *data;
+	size_t len;
+};
+
+/* Set an extended attribute.  0 or -ENOMEM. */
+int tree_setxattr(struct tree *t, struct node *n, const char *name,
+		  const struct xattr_value *value);
+
+/*
+ * Write to a regular file, growing it as needed.  Returns the bytes written,
+ * -EFBIG or -ENOSPC.
+ */
+ssize_t tree_write(struct tree *t, struct node *n, uint64_t off,
+		   const uint8_t *buf, size_t len);
+
+/* The kernel drops count references to n, which may end it. */
+void tree_forget(struct tree *t, struct node *n, uint64_t count);
+
+#endif

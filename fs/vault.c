@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+#include "vault.h"
+
+#include "crypto/mem.h"
+#include "pack.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+	SESSION_SECONDS = 60, /* the longest that a salt serves again */
+	NS_PER_SECOND = 1000000000,
+	/* What an archive may spend on an entry besides its contents. */
+	ENTRY_BYTES = 8 << 10,
+};
+
+struct vault {
+	struct secret passphrase;
+	struct seal_params params; /* of the last envelope */
+	struct secret key;	   /* made of params.salt */
+	struct timespec born;	   /* of key: CLOCK_BOOTTIME */
+	struct seal_params next;   /* only its salt counts */
+	struct secret next_key;	   /* made of next.salt; or empty */
+};
+
+/* Take key into use, made of the salt in params. */
+static void use_key(struct vault *v, struct secret *key)
+{
+	secret_free(&v->key);
+	v->key = *key;
+	*key = (struct secret){0};
+	(void)clock_gettime(CLOCK_BOOTTIME, &v->born);
+}
+
+static int vault_new(struct vault **ret, const struct seal_params *p,
+		     struct secret *key, struct secret *passphrase)
+{
+	struct vault *v = mem_alloc(sizeof(*v));
+
+	if (v == NULL)
+		return -ENOMEM;
+	v->params = *p;
+	use_key(v, key);
+	v->passphrase = *passphrase;
+	*passphrase = (struct secret){0};
+	*ret = v;
+	return 0;
+}
+
+int vault_create(struct vault **ret, struct secret *passphrase)
+{
+	struct seal_params p;
+	struct secret key = {0};
+	int err = seal_params_new(&p);
+
+	if (err == 0)
+		err = seal_derive(&key, &p, passphrase);
+	if (err == 0)
+		err = vault_new(ret, &p, &key, passphrase);
+	secret_free(&key);
+	return err;
+}
+
+int vault_open(struct vault **ret, const struct blob *sealed,
+	       struct secret *passphrase)
+{
+	struct seal_params p;
+	struct secret key = {0};
+	int err = seal_parse(&p, sealed);
+
+	if (err == 0)
+		err = seal_derive(&key, &p, passphrase);
+	if (err == 0)
+		err = seal_verify(sealed, &key);
+	if (err == 0)
+		err = vault_new(ret, &p, &key, passphrase);
+	secret_free(&key);
+	return err;
+}
+
+int vault_load(struct vault *v, const struct blob *sealed, struct tree *t,
+	       struct tar_report *report)
+{
+	struct tree_usage u = tree_usage(t);
+	struct seal_reader *r = NULL;
+	struct unpacker *unpacker = NULL;
+	int err;
+
+	*report = (struct tar_report){0};
+	err = seal_reader_new(&r, sealed, &v->key);
+	if (err == 0)
+		err = unpacker_new(&unpacker, v->params.compression,
+				   seal_reader_source(r),
+				   u.limit.bytes + u.limit.nodes * ENTRY_BYTES);
+	if (err == 0)
+		err = tar_load(t, unpacker_source(unpacker), report);
+	unpacker_free(unpacker);
+	seal_reader_free(r);
+	return err;
+}
+
+int vault_prepare(struct vault *v)
+{
+	int err;
+
+	if (v->next_key.data != NULL)
+		return 0;
+	v->next = v->params;
+	err = seal_salt(&v->next);
+	if (err == 0)
+		err = seal_derive(&v->next_key, &v->next, &v->passphrase);
+	return err;
+}
+
+/* Is the key in use too old for another seal, or salt's wish a fresh one? */
+static bool needs_key(const struct vault *v, enum vault_salt salt)
+{
+	struct timespec now;
+
+	if (salt == VAULT_FRESH)
+		return true;
+	(void)clock_gettime(CLOCK_BOOTTIME, &now);
+	return now.tv_sec - v->born.tv_sec >= SESSION_SECONDS;
+}
+
+static int take_key(struct vault *v, enum vault_salt salt)
+{
+	int err;
+
+	if (!needs_key(v, salt))
+		return 0;
+	err = vault_prepare(v);
+	if (err != 0)
+		return err;
+	memcpy(v->params.salt, v->next.salt, sizeof(v->params.salt));
+	use_key(v, &v->next_key);
+	return 0;
+}
+
+static int write_sealed(struct blob *ret, const struct seal_params *p,
+			const struct secret *key, const struct snapshot *s)
+{
+	struct seal_writer *w = NULL;
+	struct packer *packer = NULL;
+	int err = seal_writer_new(&w, p, key);
+
+	if (err == 0)
+		err = packer_new(&packer, seal_writer_sink(w));
+	if (err == 0)
+		err = tar_dump(s, packer_sink(packer));
+	if (err == 0)
+		err = packer_finish(packer);
+	if (err == 0)
+		err = seal_writer_finish(ret, w);
+	packer_free(packer);
+	seal_writer_free(w);
+	return err;
+}
+
+int vault_seal(struct blob *ret, struct vault *v, const struct snapshot *s,
+	       enum vault_salt salt)
+{
+	struct seal_params p;
+	struct blob sealed = {0};
+	struct timespec now;
+	int err = take_key(v, salt);
+
+	if (err != 0)
+		return err;
+	p = v->params;
+	if (p.format == 2) {
+		(void)clock_gettime(CLOCK_REALTIME, &now);
+		p.generation++;
+		p.time_ns = (uint64_t)now.tv_sec * NS_PER_SECOND +
+			    (uint64_t)now.tv_nsec;
+		p.compression = SEAL_GZIP;
+	}
+	err = write_sealed(&sealed, &p, &v->key, s);
+	if (err == 0)
+		err = seal_verify(&sealed, &v->key);
+	if (err != 0) {
+		blob_free(&sealed);
+		return err == -EKEYREJECTED ? -EBADMSG : err;
+	}
+	v->params = p;
+	*ret = sealed;
+	return 0;
+}
+
+const struct seal_params *vault_params(const struct vault *v)
+{
+	return &v->params;
+}
+
+void vault_close(struct vault *v)
+{
+	if (v == NULL)
+		return;
+	secret_free(&v->passphrase);
+	secret_free(&v->key);
+	secret_free(&v->next_key);
+	mem_free(v);
+}
