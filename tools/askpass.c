@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+#include "askpass.h"
+
+#include "crypto/passphrase.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static bool has_terminal(void)
+{
+	int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+
+	if (fd < 0)
+		return false;
+	(void)close(fd);
+	return true;
+}
+
+/* The credential that systemd may have left, malloc'd; NULL if there is none.
+ */
+static char *credential_path(void)
+{
+	const char *dir = getenv("CREDENTIALS_DIRECTORY");
+	char *path;
+
+	if (dir == NULL || dir[0] != '/' ||
+	    asprintf(&path, "%s/tazpod.passphrase", dir) < 0)
+		return NULL;
+	if (access(path, F_OK) == 0)
+		return path;
+	free(path);
+	return NULL;
+}
+
+static bool names_nothing(const struct pass_source *s)
+{
+	return s->file == NULL && s->command == NULL && s->fd < 0;
+}
+
+bool askpass_is_terminal(const struct pass_source *s)
+{
+	return names_nothing(s) && has_terminal();
+}
+
+/* Say why nothing came of what, a file or the like. */
+static enum exit_code complain(int err, const char *what, const char *name)
+{
+	switch (err) {
+	case 0:
+		return EXIT_DONE;
+	case -ENODATA:
+		return msg_fail(EXIT_FAILED, "%s %s: the passphrase is empty",
+				what, name);
+	case -EMSGSIZE:
+		return msg_fail(EXIT_FAILED,
+				"%s %s: the passphrase is longer than %d bytes",
+				what, name, PASSPHRASE_MAX);
+	case -ENOMEM:
+		return msg_fail(EXIT_MEMORY, "memory cannot be locked");
+	default:
+		return msg_fail(EXIT_FAILED, "%s %s: %s", what, name,
+				msg_error(err));
+	}
+}
+
+static enum exit_code from_file(struct secret *ret, const char *path)
+{
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY), err;
+
+	if (fd < 0)
+		return complain(-errno, "passphrase file", path);
+	/* Whoever can write it can lock its owner out, or try a guess. */
+	if (fstat(fd, &st) == 0 && (st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+		(void)close(fd);
+		return msg_fail(EXIT_FAILED,
+				"passphrase file %s: others can write to it; "
+				"run 'chmod 600 %s'",
+				path, path);
+	}
+	if (S_ISREG(st.st_mode) && (st.st_mode & (S_IRGRP | S_IROTH)) != 0)
+		msg_say("passphrase file %s: warning: others can read it",
+			path);
+	err = passphrase_read(ret, fd);
+	(void)close(fd);
+	return complain(err, "passphrase file", path);
+}
+
+static enum exit_code from_fd(struct secret *ret, int fd)
+{
+	char name[16];
+	int err = passphrase_read(ret, fd);
+
+	(void)snprintf(name, sizeof(name), "%d", fd);
+	(void)close(fd);
+	return complain(err, "passphrase descriptor", name);
+}
+
+/* Run command with its output in a pipe.  Its pid, or -errno. */
+static pid_t start(const char *command, int *output)
+{
+	int ends[2], err;
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		return -errno;
+	pid = fork();
+	if (pid == 0) {
+		sigset_t none;
+
+		(void)sigemptyset(&none);
+		(void)sigprocmask(SIG_SETMASK, &none, NULL);
+		if (dup2(ends[1], STDOUT_FILENO) >= 0)
+			(void)execl("/bin/sh", "sh", "-c", command,
+				    (char *)NULL);
+		_exit(127);
+	}
+	err = -errno;
+	(void)close(ends[1]);
+	if (pid < 0) {
+		(void)close(ends[0]);
+		return err;
+	}
+	*output = ends[0];
+	return pid;
+}
+
+static enum exit_code from_command(struct secret *ret, const char *command)
+{
+	struct secret s = {0};
+	int output = -1, status = 0, err;
+	pid_t pid = start(command, &output);
+
+	if (pid < 0)
+		return complain((int)pid, "passphrase command", command);
+	err = passphrase_read(&s, output);
+	(void)close(output);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+		secret_free(&s);
+		return msg_fail(EXIT_FAILED,
+				"passphrase command '%s' failed with status %d",
+				command,
+				WIFEXITED(status) ? WEXITSTATUS(status)
+						  : 128 + WTERMSIG(status));
+	}
+	*ret = s;
+	return complain(err, "passphrase command", command);
+}
+
+static enum exit_code ask(struct secret *ret, const char *what,
+			  const char *vault)
+{
+	char prompt[1024];
+	int err;
+
+	(void)snprintf(prompt, sizeof(prompt), "%s %s: ", what, vault);
+	err = passphrase_ask(ret, prompt);
+	if (err == -ENOTTY)
+		return msg_fail(EXIT_FAILED,
+				"%s: no terminal to ask for the passphrase; "
+				"give passfile=, passfd= or passcmd=",
+				vault);
+	return complain(err, "passphrase of", vault);
+}
+
+/* From what s names, or a credential if there is no terminal.  *found: it was.
+ */
+static enum exit_code from_source(struct secret *ret,
+				  const struct pass_source *s, bool *found)
+{
+	enum exit_code code;
+	char *path = NULL;
+
+	*found = true;
+	if (s->file != NULL)
+		return from_file(ret, s->file);
+	if (s->fd >= 0)
+		return from_fd(ret, s->fd);
+	if (s->command != NULL)
+		return from_command(ret, s->command);
+	if (!has_terminal())
+		path = credential_path();
+	*found = path != NULL;
+	code = path != NULL ? from_file(ret, path) : EXIT_DONE;
+	free(path);
+	return code;
+}
+
+enum exit_code askpass_get(struct secret *ret, const struct pass_source *s,
+			   const char *vault)
+{
+	bool found;
+	enum exit_code code = from_source(ret, s, &found);
+
+	return found ? code : ask(ret, "Passphrase for", vault);
+}
+
+enum exit_code askpass_new(struct secret *ret, const struct pass_source *s,
+			   const char *vault)
+{
+	struct secret first = {0}, second = {0};
+	bool found, same;
+	enum exit_code code = from_source(ret, s, &found);
+
+	if (found)
+		return code;
+	code = ask(&first, "New passphrase for", vault);
+	if (code == EXIT_DONE)
+		code = ask(&second, "Once more, for", vault);
+	same = first.len == second.len && first.data != NULL &&
+	       second.data != NULL &&
+	       CRYPTO_memcmp(first.data, second.data, first.len) == 0;
+	if (code == EXIT_DONE && same) {
+		*ret = first;
+		first = (struct secret){0};
+	} else if (code == EXIT_DONE) {
+		code = msg_fail(EXIT_FAILED,
+				"%s: the two passphrases differ; nothing was "
+				"made",
+				vault);
+	}
+	secret_free(&first);
+	secret_free(&second);
+	return code;
+}

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+#include "commands.h"
+
+#include "control.h"
+#include "crypto/crypto.h"
+#include "crypto/mem.h"
+#include "mounts.h"
+#include "openvault.h"
+#include "status.h"
+#include "target.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* The nth argument, or what an option says instead, or NULL. */
+static const char *argument(const struct command_line *c, int n,
+			    const char *option)
+{
+	return n < c->argc ? c->argv[n] : option;
+}
+
+/* The vault that a command makes or mounts; buf is room for the project's. */
+static enum exit_code which_vault(const char **ret,
+				  const struct command_line *c,
+				  char buf[static PATH_MAX])
+{
+	*ret = argument(c, 0, c->vault);
+	if (*ret != NULL)
+		return EXIT_DONE;
+	if (!target_project_vault(buf))
+		return msg_fail(EXIT_USAGE,
+				"no vault named, and no .tazpod folder here or "
+				"above");
+	*ret = buf;
+	return EXIT_DONE;
+}
+
+/* Append ",key=value" to *list, commas in value escaped.  0 or -ENOMEM. */
+static int append_option(char **list, const char *key, const char *value)
+{
+	size_t len = *list != NULL ? strlen(*list) : 0;
+	char *more, *to;
+
+	if (value == NULL)
+		return 0;
+	more = realloc(*list, len + strlen(key) + 2 * strlen(value) + 2);
+	if (more == NULL)
+		return -ENOMEM;
+	*list = more;
+	to = more + len;
+	if (len > 0)
+		*to++ = ',';
+	to = stpcpy(to, key);
+	for (; *value != '\0'; value++) {
+		if (*value == ',' || *value == '\\')
+			*to++ = '\\';
+		*to++ = *value;
+	}
+	*to = '\0';
+	return 0;
+}
+
+/* All options for tazpodfs as one list; malloc'd, NULL without memory. */
+static char *mount_options(const struct command_line *c)
+{
+	char *list = strdup(c->options != NULL ? c->options : "rw");
+
+	if (list == NULL ||
+	    append_option(&list, "passfile=", c->passfile) != 0 ||
+	    append_option(&list, "passfd=", c->passfd) != 0 ||
+	    append_option(&list, "passcmd=", c->passcmd) != 0) {
+		free(list);
+		return NULL;
+	}
+	return list;
+}
+
+enum exit_code cmd_create(const struct command_line *c)
+{
+	char buf[PATH_MAX], *list = NULL;
+	struct opened v = {0};
+	struct options o;
+	const char *vault;
+	enum exit_code code;
+
+	options_init(&o);
+	code = which_vault(&vault, c, buf);
+	if (code != EXIT_DONE)
+		goto out;
+	list = mount_options(c);
+	code = list != NULL ? options_parse(&o, list)
+			    : msg_fail(EXIT_FAILED, "out of memory");
+	if (code != EXIT_DONE)
+		goto out;
+	if (crypto_start() != 0) {
+		code = msg_fail(EXIT_MEMORY,
+				"memory cannot be locked; raise 'ulimit -l'");
+		goto out;
+	}
+	code = openvault_create(&v, &o, vault);
+	if (code == EXIT_DONE && !c->quiet)
+		(void)printf("%s: made a new vault\n", vault);
+	openvault_close(&v);
+	(void)fflush(stdout);
+	mem_wipe_all();
+	_exit(code);
+out:
+	options_free(&o);
+	free(list);
+	return code;
+}
+
+/* Is the vault mounted already?  Then where is said. */
+static bool is_unlocked(const struct command_line *c, const char *vault)
+{
+	char *real = realpath(vault, NULL);
+	const struct mounted *found = NULL;
+	struct mounts m = {0};
+
+	if (real != NULL && mounts_read(&m) == 0)
+		found = mounts_of(&m, real);
+	if (found != NULL && !c->quiet)
+		(void)printf("%s: unlocked already at %s\n", vault, found->dir);
+	mounts_free(&m);
+	free(real);
+	return found != NULL;
+}
+
+/* Run tazpodfs, which says itself what goes wrong. */
+static enum exit_code exec_tazpodfs(const struct command_line *c,
+				    const char *vault, const char *dir)
+{
+	char path[PATH_MAX], *list = mount_options(c), *slash;
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 4);
+
+	if (list == NULL)
+		return msg_fail(EXIT_FAILED, "out of memory");
+	/* The one beside this program, as it was built or installed. */
+	if (n > 0) {
+		path[n] = '\0';
+		slash = strrchr(path, '/');
+		(void)snprintf(slash + 1, sizeof("tazpodfs"), "tazpodfs");
+	} else {
+		(void)snprintf(path, sizeof(path), "%s/tazpodfs", TZ_BINDIR);
+	}
+	(void)execl(path, "tazpodfs", "-o", list, "--", vault, dir,
+		    (char *)NULL);
+	free(list);
+	return msg_fail(EXIT_FAILED, "%s: %s", path, strerror(errno));
+}
+
+enum exit_code cmd_unlock(const struct command_line *c)
+{
+	char vault_buf[PATH_MAX], dir_buf[PATH_MAX];
+	const char *vault, *dir = argument(c, 1, c->mount);
+	enum exit_code code = which_vault(&vault, c, vault_buf);
+
+	if (code != EXIT_DONE)
+		return code;
+	if (is_unlocked(c, vault))
+		return EXIT_DONE;
+	if (dir == NULL) {
+		if (!target_default_dir(dir_buf))
+			return msg_fail(EXIT_USAGE,
+					"no mount point named, and HOME is not "
+					"set");
+		dir = dir_buf;
+		if (mkdir(dir, 0700) != 0 && errno != EEXIST)
+			return msg_fail(EXIT_MOUNT, "%s: %s", dir,
+					strerror(errno));
+	}
+	return exec_tazpodfs(c, vault, dir);
+}
+
+/* What a command that speaks to a daemon was told of its target. */
+static const char *target_name(const struct command_line *c)
+{
+	if (c->argc > 0)
+		return c->argv[0];
+	return c->mount != NULL ? c->mount : c->vault;
+}
+
+static enum exit_code complain(int err, const struct mounted *m,
+			       const char *doing)
+{
+	switch (err) {
+	case 0:
+		return EXIT_DONE;
+	case -ENOENT:
+		return msg_fail(EXIT_FAILED,
+				"%s: its daemon does not answer here; end the "
+				"mount with 'umount %s'",
+				m->dir, m->dir);
+	case -EROFS:
+		return msg_fail(EXIT_FAILED,
+				"%s: mounted read-only: nothing "
+				"to save",
+				m->dir);
+	default:
+		return msg_fail(EXIT_FAILED,
+				"%s: %s failed: %s; it is still mounted, and "
+				"nothing is lost",
+				m->vault, doing, msg_error(err));
+	}
+}
+
+/* Have the daemon of c's target do word. */
+static enum exit_code tell_daemon(const struct command_line *c,
+				  const char *word, const char *done)
+{
+	struct control_answer answer = {0};
+	const struct mounted *target;
+	struct mounts m = {0};
+	enum exit_code code;
+	int err = mounts_read(&m);
+
+	if (err != 0)
+		return msg_fail(EXIT_FAILED, "cannot read the mount table: %s",
+				msg_error(err));
+	code = target_find(&target, &m, target_name(c));
+	if (code == EXIT_DONE) {
+		err = control_ask(&answer, target->owner, target->dev, word);
+		if (err == 0)
+			err = answer.err;
+		code = complain(err, target, word);
+	}
+	if (code == EXIT_DONE && !c->quiet)
+		(void)printf("%s: %s\n", target->vault, done);
+	free(answer.body);
+	mounts_free(&m);
+	return code;
+}
+
+enum exit_code cmd_lock(const struct command_line *c)
+{
+	return tell_daemon(c, "lock", "saved and locked");
+}
+
+enum exit_code cmd_save(const struct command_line *c)
+{
+	return tell_daemon(c, "save", "saved");
+}
+
+enum exit_code cmd_status(const struct command_line *c)
+{
+	const char *name = target_name(c);
+	const struct mounted *one = NULL;
+	struct mounts m = {0};
+	enum exit_code code = EXIT_DONE;
+	int err = mounts_read(&m);
+
+	if (err != 0)
+		return msg_fail(EXIT_FAILED, "cannot read the mount table: %s",
+				msg_error(err));
+	if (name != NULL)
+		code = target_find(&one, &m, name);
+	if (code == EXIT_DONE)
+		code = status_print(&m, one, c->json);
+	mounts_free(&m);
+	return code;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TZ_COMMANDS_H
+#define TZ_COMMANDS_H
+
+/* The commands of tazpod(1).  Each gets its own options and arguments. */
+
+#include "msg.h"
+
+#include <stdbool.h>
+
+/* What the options that commands share have set. */
+struct command_line {
+	const char *vault, *mount;		 /* --vault, --mount, or NULL */
+	const char *passfile, *passfd, *passcmd; /* or NULL */
+	const char *options;			 /* -o, or NULL */
+	bool json, quiet, verbose;
+	int argc; /* what is left */
+	char **argv;
+};
+
+enum exit_code cmd_create(const struct command_line *c);
+enum exit_code cmd_unlock(const struct command_line *c);
+enum exit_code cmd_lock(const struct command_line *c);
+enum exit_code cmd_save(const struct command_line *c);
+enum exit_code cmd_status(const struct command_line *c);
+
+#endif

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: MIT */
+#include "control.h"
+
+#include "rundir.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum {
+	WORD_MAX = 32, /* bytes of a request, newline included */
+	CLIENTS_MAX = 16,
+};
+
+struct control {
+	struct loop *loop;
+	struct control_ops ops;
+	int fd;
+	unsigned clients;
+	char path[PATH_MAX];
+};
+
+struct control_request {
+	struct control *control;
+	int fd;	      /* -1: the client has gone */
+	bool pending; /* an answer is owed */
+	size_t len;
+	char word[WORD_MAX + 1];
+};
+
+/* The address of the socket of dev in the nth place of uid's. */
+static bool address(struct sockaddr_un *ret, unsigned n, uid_t uid, dev_t dev,
+		    bool make)
+{
+	char dir[PATH_MAX];
+	int len;
+
+	*ret = (struct sockaddr_un){.sun_family = AF_UNIX};
+	if (!rundir_get(dir, n, uid, make))
+		return false;
+	len = snprintf(ret->sun_path, sizeof(ret->sun_path), "%s/%u:%u.sock",
+		       dir, major(dev), minor(dev));
+	return len > 0 && (size_t)len < sizeof(ret->sun_path);
+}
+
+static void end_request(struct control_request *r)
+{
+	if (r->fd >= 0) {
+		loop_remove(r->control->loop, r->fd);
+		(void)close(r->fd);
+	}
+	r->control->clients--;
+	free(r);
+}
+
+/* A client that does not read its few bytes has itself to blame. */
+static void answer(const struct control_request *r, int err, const char *body,
+		   size_t len)
+{
+	char head[32];
+	int n = snprintf(head, sizeof(head), "%d\n", -err);
+
+	if (r->fd < 0)
+		return;
+	(void)send(r->fd, head, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (len > 0)
+		(void)send(r->fd, body, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+void control_reply(struct control_request *r, int err)
+{
+	answer(r, err, NULL, 0);
+	end_request(r);
+}
+
+void control_reply_last(struct control_request *r)
+{
+	answer(r, 0, NULL, 0);
+	if (r->fd >= 0)
+		loop_remove(r->control->loop, r->fd);
+	/* The descriptor is left for the kernel to close at exit: its end
+	 * tells the client that we are gone. */
+	free(r);
+}
+
+static void answer_status(struct control_request *r)
+{
+	char *body = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&body, &len);
+
+	if (out != NULL) {
+		r->control->ops.status(r->control->ops.ctx, out);
+		(void)fclose(out);
+	}
+	answer(r, out != NULL ? 0 : -ENOMEM, body, len);
+	free(body);
+	end_request(r);
+}
+
+static void obey(struct control_request *r)
+{
+	struct control_ops *ops = &r->control->ops;
+
+	if (strcmp(r->word, "status") == 0) {
+		answer_status(r);
+		return;
+	}
+	r->pending = true;
+	if (strcmp(r->word, "save") == 0)
+		ops->save(ops->ctx, r);
+	else if (strcmp(r->word, "lock") == 0)
+		ops->lock(ops->ctx, r);
+	else
+		control_reply(r, -ENOSYS);
+}
+
+static void on_data(void *ctx, int fd)
+{
+	struct control_request *r = ctx;
+	ssize_t n = recv(fd, r->word + r->len, WORD_MAX - r->len, MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0 && r->pending) {
+		/* It has gone; what it asked for goes on. */
+		loop_remove(r->control->loop, fd);
+		(void)close(fd);
+		r->fd = -1;
+		return;
+	}
+	if (n <= 0 || r->pending) {
+		if (!r->pending)
+			end_request(r);
+		return;
+	}
+	r->len += (size_t)n;
+	if (r->word[r->len - 1] == '\n') {
+		r->word[r->len - 1] = '\0';
+		obey(r);
+	} else if (r->len == WORD_MAX) {
+		end_request(r);
+	}
+}
+
+/* Is the other side of fd somebody who may ask? */
+static bool is_allowed(int fd)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
+	       (peer.uid == geteuid() || peer.uid == 0);
+}
+
+static void on_client(void *ctx, int listening)
+{
+	struct control *c = ctx;
+	struct control_request *r = NULL;
+	int fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (is_allowed(fd) && c->clients < CLIENTS_MAX)
+		r = calloc(1, sizeof(*r));
+	if (r == NULL || loop_add(c->loop, fd, on_data, r) != 0) {
+		free(r);
+		(void)close(fd);
+		return;
+	}
+	r->control = c;
+	r->fd = fd;
+	c->clients++;
+}
+
+static int listen_at(const struct sockaddr_un *a)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	/* A device number is used again only after its mount has gone. */
+	(void)unlink(a->sun_path);
+	if (bind(fd, (const struct sockaddr *)a, sizeof(*a)) != 0 ||
+	    chmod(a->sun_path, 0600) != 0 || listen(fd, CLIENTS_MAX) != 0) {
+		err = -errno;
+		(void)close(fd);
+		return err;
+	}
+	return fd;
+}
+
+int control_start(struct control **ret, struct loop *loop, dev_t dev,
+		  const struct control_ops *ops)
+{
+	struct control *c = calloc(1, sizeof(*c));
+	struct sockaddr_un a;
+	int err = -ENOENT;
+
+	if (c == NULL)
+		return -ENOMEM;
+	c->fd = -1;
+	for (unsigned n = 0; n < RUNDIR_COUNT && c->fd < 0; n++) {
+		if (!address(&a, n, geteuid(), dev, true))
+			continue;
+		c->fd = listen_at(&a);
+		err = c->fd;
+	}
+	if (c->fd < 0) {
+		free(c);
+		return err;
+	}
+	c->loop = loop;
+	c->ops = *ops;
+	(void)snprintf(c->path, sizeof(c->path), "%s", a.sun_path);
+	err = loop_add(loop, c->fd, on_client, c);
+	if (err != 0) {
+		control_end(c);
+		return err;
+	}
+	*ret = c;
+	return 0;
+}
+
+void control_end(struct control *c)
+{
+	if (c == NULL)
+		return;
+	loop_remove(c->loop, c->fd);
+	(void)close(c->fd);
+	(void)unlink(c->path);
+	free(c);
+}
+
+/* The client's half. */
+
+/* Connect to the daemon.  A descriptor, or -ENOENT. */
+static int connect_to(uid_t owner, dev_t dev)
+{
+	struct sockaddr_un a;
+
+	for (unsigned n = 0; n < RUNDIR_COUNT; n++) {
+		int fd;
+
+		if (!address(&a, n, owner, dev, false))
+			continue;
+		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		if (fd < 0)
+			return -errno;
+		if (connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0)
+			return fd;
+		(void)close(fd);
+	}
+	return -ENOENT;
+}
+
+/* A pidfd of the process that listens behind fd, or negative. */
+static int open_peer(int fd)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0)
+		return -errno;
+	return (int)syscall(SYS_pidfd_open, peer.pid, 0);
+}
+
+static void await_exit(int pidfd)
+{
+	struct pollfd p = {.fd = pidfd, .events = POLLIN};
+
+	while (pidfd >= 0 && poll(&p, 1, -1) < 0 && errno == EINTR)
+		;
+}
+
+/* All that comes until the other side closes, as a string. */
+static int read_text(int fd, char **ret)
+{
+	size_t len = 0, room = 4096;
+	char *text = malloc(room), *more;
+	ssize_t n;
+
+	while (text != NULL) {
+		n = read(fd, text + len, room - len - 1);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		len += (size_t)n;
+		if (room - len > 1)
+			continue;
+		room *= 2;
+		more = realloc(text, room);
+		if (more == NULL)
+			free(text);
+		text = more;
+	}
+	if (text == NULL)
+		return -ENOMEM;
+	text[len] = '\0';
+	*ret = text;
+	return 0;
+}
+
+int control_ask(struct control_answer *ret, uid_t owner, dev_t dev,
+		const char *word)
+{
+	char request[WORD_MAX], *text = NULL, *end;
+	int fd = connect_to(owner, dev), err, peer;
+	int len = snprintf(request, sizeof(request), "%s\n", word);
+
+	if (fd < 0)
+		return fd;
+	peer = strcmp(word, "lock") == 0 ? open_peer(fd) : -1;
+	err = send(fd, request, (size_t)len, MSG_NOSIGNAL) == len ? 0 : -EIO;
+	if (err == 0)
+		err = read_text(fd, &text);
+	(void)close(fd);
+	/* A socket's end comes a moment before its process's. */
+	if (err == 0 && strncmp(text, "0\n", 2) == 0)
+		await_exit(peer);
+	if (peer >= 0)
+		(void)close(peer);
+	if (err != 0)
+		return err;
+	*ret = (struct control_answer){.err = -(int)strtol(text, &end, 10)};
+	if (end == text || *end != '\n') {
+		free(text);
+		return -EIO;
+	}
+	memmove(text, end + 1, strlen(end + 1) + 1);
+	ret->body = text;
+	return 0;
+}

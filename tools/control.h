@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TZ_CONTROL_H
+#define TZ_CONTROL_H
+
+/*
+ * The control socket of a mount: a Unix stream socket, named after the mount's
+ * device number, in a folder that only its owner can enter.  docs/CONTROL.md
+ * has the protocol.  Only the same user and root are answered.
+ */
+
+#include "fs/loop.h"
+
+#include <stdio.h>
+#include <sys/types.h>
+
+/* Somebody who asked and waits for control_reply(). */
+struct control_request;
+
+/* What a daemon does when asked. */
+struct control_ops {
+	/* Write "key=value" lines to out. */
+	void (*status)(void *ctx, FILE *out);
+	/* Begin; control_reply() is owed. */
+	void (*save)(void *ctx, struct control_request *r);
+	void (*lock)(void *ctx, struct control_request *r);
+	void *ctx;
+};
+
+struct control;
+
+/*
+ * Listen, as uid, for the mount with device number dev.  The caller ends
+ * *ret.  0 or -errno.
+ */
+int control_start(struct control **ret, struct loop *loop, dev_t dev,
+		  const struct control_ops *ops);
+
+/* Answer with what became of it, 0 or -errno, and forget r. */
+void control_reply(struct control_request *r, int err);
+
+/*
+ * The same for a lock that succeeded: the answer is given, and the connection
+ * stays open until this process has gone.
+ */
+void control_reply_last(struct control_request *r);
+
+/* Listen no more and remove the socket.  NULL is a no-op. */
+void control_end(struct control *c);
+
+/* What the other side gets. */
+struct control_answer {
+	int err;    /* 0 or -errno */
+	char *body; /* "key=value" lines; malloc'd */
+};
+
+/*
+ * Ask the daemon of owner's mount with device number dev for word ("status",
+ * "save" or "lock"), and wait for the answer.  After a lock, the daemon has
+ * exited.  The caller frees ret->body.  0, -ENOENT if no daemon listens, or
+ * another -errno.
+ */
+int control_ask(struct control_answer *ret, uid_t owner, dev_t dev,
+		const char *word);
+
+#endif

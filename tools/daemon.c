@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Order matters here: the passphrase and everything after it comes after the
+ * last fork, since locked memory does not survive one; the tag is verified
+ * before anything is mounted; the mount is announced once the kernel has made
+ * contact.
+ *
+ * A lock goes: save; refuse further changes; if some came meanwhile, save
+ * once more; unmount; exit.  When the mount is taken away from outside, what
+ * is left is saved, again and again until it succeeds: this process then has
+ * the only copy.
+ */
+#include "daemon.h"
+
+#include "control.h"
+#include "crypto/crypto.h"
+#include "fs/fuse.h"
+#include "mounts.h"
+#include "openvault.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/timerfd.h>
+#include <syslog.h>
+#include <unistd.h>
+
+enum { RETRY_SECONDS = 2, LOCKERS_MAX = 16 };
+
+struct daemon {
+	const struct daemon_parts *parts;
+	struct opened vault;
+	struct tree *tree;
+	struct saver *saver; /* NULL: read-only */
+	struct loop *loop;
+	struct mount *mount;
+	struct control *control;
+	int signals, retry; /* descriptors, or -1 */
+	bool locking;	    /* a lock is under way */
+	bool frozen;
+	bool unmounted; /* from outside */
+	bool by_signal; /* somebody without a connection wants the lock */
+	struct control_request *lockers[LOCKERS_MAX];
+	size_t locker_count;
+};
+
+static void on_ready(void *ctx)
+{
+	struct daemon *d = ctx;
+
+	d->parts->ready(d->parts->ctx);
+}
+
+/* A save is over, in a lock or after an unmount. */
+static void on_last_save(void *ctx, int err);
+
+static void last_save(struct daemon *d)
+{
+	int err = 0;
+
+	if (d->saver != NULL)
+		err = saver_request(d->saver, VAULT_FRESH, on_last_save, d);
+	if (d->saver == NULL || err != 0)
+		on_last_save(d, err);
+}
+
+static void freeze(struct daemon *d, bool frozen)
+{
+	d->frozen = frozen;
+	mount_freeze(d->mount, frozen);
+}
+
+/* The lock did not come about: everything is as before. */
+static void give_up_lock(struct daemon *d, int err)
+{
+	if (d->by_signal)
+		syslog(LOG_ERR, "%s: cannot save: %s; it stays mounted",
+		       store_path(d->vault.store), msg_error(err));
+	freeze(d, false);
+	d->locking = d->by_signal = false;
+	while (d->locker_count > 0)
+		control_reply(d->lockers[--d->locker_count], err);
+}
+
+/* The vault is safe, but for what this process alone has. */
+static void retry_later(struct daemon *d, int err)
+{
+	const struct itimerspec soon = {.it_value = {RETRY_SECONDS, 0}};
+
+	syslog(LOG_ERR,
+	       "%s: unmounted, but its last changes cannot be saved: %s; "
+	       "trying again every %d seconds",
+	       store_path(d->vault.store), msg_error(err), RETRY_SECONDS);
+	(void)timerfd_settime(d->retry, 0, &soon, NULL);
+}
+
+static void on_last_save(void *ctx, int err)
+{
+	struct daemon *d = ctx;
+	bool dirty = d->saver != NULL && saver_state(d->saver).dirty;
+
+	if (err != 0 && d->unmounted) {
+		retry_later(d, err);
+		return;
+	}
+	if (err != 0) {
+		give_up_lock(d, err);
+		return;
+	}
+	freeze(d, true);
+	if (dirty)
+		last_save(d);
+	else
+		loop_stop(d->loop);
+}
+
+static void on_retry(void *ctx, int fd)
+{
+	uint64_t count;
+
+	(void)!read(fd, &count, sizeof(count));
+	last_save(ctx);
+}
+
+static void on_gone(void *ctx)
+{
+	struct daemon *d = ctx;
+
+	d->unmounted = true;
+	if (!d->locking)
+		last_save(d);
+}
+
+static void begin_lock(struct daemon *d)
+{
+	if (d->locking || d->unmounted)
+		return;
+	d->locking = true;
+	last_save(d);
+}
+
+static void on_signal(void *ctx, int fd)
+{
+	struct signalfd_siginfo info;
+	struct daemon *d = ctx;
+
+	if (read(fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	d->by_signal = true;
+	begin_lock(d);
+}
+
+static void on_saved(void *ctx, int fd)
+{
+	struct daemon *d = ctx;
+
+	(void)fd;
+	saver_collect(d->saver);
+}
+
+static void reply_save(void *ctx, int err)
+{
+	control_reply(ctx, err);
+}
+
+static void do_save(void *ctx, struct control_request *r)
+{
+	struct daemon *d = ctx;
+	int err = -EROFS;
+
+	if (d->saver != NULL)
+		err = saver_request(d->saver, VAULT_FRESH, reply_save, r);
+	if (err != 0)
+		control_reply(r, err);
+}
+
+static void do_lock(void *ctx, struct control_request *r)
+{
+	struct daemon *d = ctx;
+
+	if (d->locker_count == LOCKERS_MAX) {
+		control_reply(r, -EBUSY);
+		return;
+	}
+	d->lockers[d->locker_count++] = r;
+	begin_lock(d);
+}
+
+/* A path as one line: control characters and backslashes as \ooo. */
+static void print_path(FILE *out, const char *key, const char *path)
+{
+	(void)fprintf(out, "%s=", key);
+	for (; *path != '\0'; path++) {
+		unsigned char c = (unsigned char)*path;
+
+		if (c < ' ' || c == '\\' || c == 0x7f)
+			(void)fprintf(out, "\\%03o", c);
+		else
+			(void)fputc(c, out);
+	}
+	(void)fputc('\n', out);
+}
+
+static void do_status(void *ctx, FILE *out)
+{
+	struct daemon *d = ctx;
+	struct tree_usage u = tree_usage(d->tree);
+	struct saver_state s = {0};
+
+	/* With a saver, the vault itself belongs to the saver's thread. */
+	if (d->saver != NULL)
+		s = saver_state(d->saver);
+	else
+		s.params = *vault_params(d->vault.vault);
+	print_path(out, "vault", store_path(d->vault.store));
+	print_path(out, "mount", d->parts->dir);
+	(void)fprintf(out, "pid=%d\n", getpid());
+	(void)fprintf(out, "format=%d\n", s.params.format);
+	(void)fprintf(out, "generation=%llu\n",
+		      (unsigned long long)s.params.generation);
+	(void)fprintf(out, "sealed_ns=%llu\n",
+		      (unsigned long long)s.params.time_ns);
+	(void)fprintf(out, "read_only=%d\n", d->saver == NULL);
+	(void)fprintf(out, "dirty=%d\n", s.dirty);
+	(void)fprintf(out, "sealing=%d\n", s.busy);
+	(void)fprintf(out, "last_error=%d\n", -s.error);
+	(void)fprintf(out, "used_bytes=%llu\nlimit_bytes=%llu\n",
+		      (unsigned long long)u.used.bytes,
+		      (unsigned long long)u.limit.bytes);
+	(void)fprintf(out, "files=%llu\nfolders=%llu\nlimit_inodes=%llu\n",
+		      (unsigned long long)u.files,
+		      (unsigned long long)(u.used.nodes - u.files),
+		      (unsigned long long)u.limit.nodes);
+	(void)fprintf(out, "locked_bytes=%zu\n", mem_locked());
+	(void)fprintf(out, "skipped=%llu\n", (unsigned long long)s.skipped);
+}
+
+/* Watch signals, the saver and the retry timer. */
+static int watch(struct daemon *d)
+{
+	sigset_t set;
+	int err;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGHUP);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+		return -errno;
+	d->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	d->retry = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (d->signals < 0 || d->retry < 0)
+		return -errno;
+	err = loop_add(d->loop, d->signals, on_signal, d);
+	if (err == 0)
+		err = loop_add(d->loop, d->retry, on_retry, d);
+	if (err != 0 || d->vault.read_only)
+		return err;
+	err = saver_start(
+		&d->saver,
+		&(struct saver_parts){d->vault.vault, d->vault.store, d->tree});
+	if (err == 0)
+		err = loop_add(d->loop, saver_fd(d->saver), on_saved, d);
+	return err;
+}
+
+/* The last line of what libfuse and fusermount3 said, in text. */
+static const char *last_line(char *text)
+{
+	char *end = text + strlen(text), *line;
+
+	while (end > text && end[-1] == '\n')
+		*--end = '\0';
+	line = strrchr(text, '\n');
+	return line != NULL ? line + 1 : text;
+}
+
+/* Mount, and say why not in one line of our own instead of libfuse's. */
+static enum exit_code do_mount(struct daemon *d,
+			       const struct mount_options *options)
+{
+	const struct mount_parts parts = {d->tree, d->saver, d->loop};
+	const struct mount_events events = {on_ready, on_gone, d};
+	char said[1024] = "";
+	int memfd = memfd_create("messages", MFD_CLOEXEC);
+	int old = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3), err;
+
+	if (memfd >= 0 && old >= 0)
+		(void)dup2(memfd, STDERR_FILENO);
+	err = mount_start(&d->mount, d->parts->dir, &parts, options, &events);
+	if (memfd >= 0 && old >= 0) {
+		(void)dup2(old, STDERR_FILENO);
+		(void)!pread(memfd, said, sizeof(said) - 1, 0);
+	}
+	if (old >= 0)
+		(void)close(old);
+	if (memfd >= 0)
+		(void)close(memfd);
+	if (err == 0)
+		return EXIT_DONE;
+	return msg_fail(EXIT_MOUNT, "%s: cannot mount: %s", d->parts->dir,
+			said[0] != '\0' ? last_line(said) : msg_error(err));
+}
+
+/* Files of strangers would be closed to a user who owns the whole vault. */
+static void default_view(struct mount_view *view)
+{
+	if (geteuid() == 0)
+		return;
+	if (!view->set_uid)
+		view->uid = geteuid();
+	if (!view->set_gid)
+		view->gid = getegid();
+	view->set_uid = view->set_gid = true;
+}
+
+static void start_control(struct daemon *d)
+{
+	const struct control_ops ops = {do_status, do_save, do_lock, d};
+	const struct mounted *ours = NULL;
+	struct mounts m = {0};
+	int err = mounts_read(&m);
+
+	if (err == 0)
+		ours = mounts_at(&m, d->parts->dir);
+	if (err == 0)
+		err = ours != NULL ? control_start(&d->control, d->loop,
+						   ours->dev, &ops)
+				   : -ENOENT;
+	if (err != 0)
+		msg_say("%s: no control socket (%s); end this mount with "
+			"umount",
+			d->parts->dir, msg_error(err));
+	mounts_free(&m);
+}
+
+static enum exit_code start(struct daemon *d)
+{
+	const struct options *o = d->parts->options;
+	struct mount_options options = {
+		.fuse_options = o->fuse != NULL ? o->fuse : "",
+		.view = o->view,
+	};
+	enum exit_code code;
+	int err = crypto_start();
+
+	if (err != 0)
+		return msg_fail(EXIT_MEMORY,
+				"memory cannot be locked (%s); raise 'ulimit "
+				"-l'",
+				msg_error(err));
+	code = openvault_open(&d->vault, o, d->parts->vault);
+	if (code == EXIT_DONE)
+		code = openvault_tree(&d->tree, &d->vault, o);
+	if (code != EXIT_DONE)
+		return code;
+	err = loop_new(&d->loop);
+	if (err == 0)
+		err = watch(d);
+	if (err != 0)
+		return msg_fail(EXIT_FAILED, "cannot start: %s",
+				msg_error(err));
+	options.source = store_path(d->vault.store);
+	options.read_only = d->vault.read_only;
+	default_view(&options.view);
+	code = do_mount(d, &options);
+	if (code == EXIT_DONE)
+		start_control(d);
+	return code;
+}
+
+static void stop(struct daemon *d)
+{
+	mount_end(d->mount);
+	/* Only a loop that broke leaves anything to do here. */
+	if (d->saver != NULL && saver_state(d->saver).dirty &&
+	    saver_flush(d->saver) != 0)
+		syslog(LOG_ERR, "%s: the last changes could not be saved",
+		       store_path(d->vault.store));
+	saver_stop(d->saver);
+	while (d->locker_count > 0)
+		control_reply_last(d->lockers[--d->locker_count]);
+	control_end(d->control);
+	loop_free(d->loop);
+	if (d->signals >= 0)
+		(void)close(d->signals);
+	if (d->retry >= 0)
+		(void)close(d->retry);
+	tree_free(d->tree);
+	openvault_close(&d->vault);
+}
+
+enum exit_code daemon_run(const struct daemon_parts *parts)
+{
+	struct daemon d = {.parts = parts, .signals = -1, .retry = -1};
+	enum exit_code code = start(&d);
+
+	if (code == EXIT_DONE && loop_run(d.loop) != 0)
+		code = EXIT_FAILED;
+	stop(&d);
+	return code;
+}

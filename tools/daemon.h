@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TZ_DAEMON_H
+#define TZ_DAEMON_H
+
+/* The serving process of one mount, from the passphrase to the last seal. */
+
+#include "msg.h"
+#include "options.h"
+
+struct daemon_parts {
+	const struct options *options;
+	const char *vault;	  /* path of the vault file */
+	const char *dir;	  /* mount point */
+	void (*ready)(void *ctx); /* called once, when the mount is usable */
+	void *ctx;
+};
+
+/*
+ * Open the vault, mount it, serve it until it is unmounted or locked, and
+ * seal what is left.  What goes wrong before it is ready is said on standard
+ * error; afterwards it goes to syslog(3).
+ */
+enum exit_code daemon_run(const struct daemon_parts *parts);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TZ_MSG_H
+#define TZ_MSG_H
+
+/* Exit codes, and the words for what went wrong: one line, said once. */
+
+/* The exit status of every tool; tazpod(1) and tazpodfs(8) document them. */
+enum exit_code {
+	EXIT_DONE = 0,
+	EXIT_FAILED = 1, /* I/O, no space, and everything else */
+	EXIT_USAGE = 2,
+	EXIT_PASSPHRASE = 3, /* wrong */
+	EXIT_DAMAGED = 4,    /* not a vault, or damaged */
+	EXIT_IN_USE = 5,     /* by another mount */
+	EXIT_MEMORY = 6,     /* cannot be locked */
+	EXIT_MOUNT = 7,	     /* cannot mount */
+};
+
+/* The name that messages begin with; name is not copied. */
+void msg_program(const char *name);
+
+/*
+ * Say "PROGRAM: ..." on standard error, in one line: control characters in
+ * what is printed come out as '?'.
+ */
+__attribute__((format(printf, 1, 2))) void msg_say(const char *format, ...);
+
+/* The same, then return code: for `return msg_fail(EXIT_..., ...)`. */
+__attribute__((format(printf, 2, 3))) enum exit_code
+msg_fail(enum exit_code code, const char *format, ...);
+
+/*
+ * What a user should read for err (-errno): strerror(3), but for those whose
+ * words would puzzle.
+ */
+const char *msg_error(int err);
+
+#endif

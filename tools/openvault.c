@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: MIT */
+#include "openvault.h"
+
+#include "askpass.h"
+#include "mounts.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	ATTEMPTS = 3,		 /* at the terminal */
+	CLOSING_WAIT_MS = 10000, /* for a daemon that seals for the last time */
+	CLOSING_STEP_MS = 20,
+	BYTES_PER_NODE = 2048, /* of size=: how many inodes a mount has */
+	MIN_NODES = 1024,
+};
+
+static const char in_use[] =
+	"%s: in use by another mount; 'tazpod lock' it first, or mount with "
+	"-o ro";
+
+/* Is the vault at path mounted anywhere in sight? */
+static bool is_mounted(const char *path)
+{
+	struct mounts m;
+	char *real = realpath(path, NULL);
+	bool found = false;
+
+	if (real != NULL && mounts_read(&m) == 0) {
+		found = mounts_of(&m, real) != NULL;
+		mounts_free(&m);
+	}
+	free(real);
+	return found;
+}
+
+/*
+ * Open the store.  umount(8) returns while the daemon still seals what is
+ * left, so a lock without a mount is waited for.
+ */
+static int open_store(struct store **ret, const char *path)
+{
+	const struct timespec step = {0, CLOSING_STEP_MS * 1000000L};
+	int err = store_open(ret, path);
+
+	for (int ms = 0; err == -EAGAIN && ms < CLOSING_WAIT_MS;
+	     ms += CLOSING_STEP_MS) {
+		if (is_mounted(path))
+			break;
+		(void)nanosleep(&step, NULL);
+		err = store_open(ret, path);
+	}
+	return err;
+}
+
+static enum exit_code complain_store(int err, const char *path)
+{
+	switch (err) {
+	case -ENOENT:
+		return msg_fail(EXIT_FAILED,
+				"%s: no such vault; make one with 'tazpod "
+				"create %s', or mount with -o create",
+				path, path);
+	case -EISDIR:
+		return msg_fail(EXIT_DAMAGED,
+				"%s: not a vault: it is a folder; name the "
+				"vault file in it",
+				path);
+	case -ENOTSUP:
+		return msg_fail(EXIT_DAMAGED,
+				"%s: not a vault: it is not a regular file",
+				path);
+	case -EAGAIN:
+		return msg_fail(EXIT_IN_USE, in_use, path);
+	default:
+		return msg_fail(EXIT_FAILED, "%s: cannot open: %s", path,
+				msg_error(err));
+	}
+}
+
+static enum exit_code lock_and_read(struct opened *v, const struct options *o,
+				    const char *path)
+{
+	/* Sealed bytes are never much more than what is in them. */
+	const uint64_t limit = 2 * o->size + (64 << 20);
+	int err = o->read_only ? -EROFS : open_store(&v->store, path);
+
+	if (err == -EROFS) {
+		v->read_only = true;
+		err = store_open_readonly(&v->store, path);
+		if (err == 0 && !o->read_only)
+			msg_say("%s: its folder cannot be written, or the "
+				"file is a mount point: mounting read-only",
+				path);
+	}
+	if (err != 0)
+		return complain_store(err, path);
+	err = store_load(&v->sealed, v->store, limit);
+	if (err == -EFBIG)
+		return msg_fail(EXIT_FAILED,
+				"%s: too large for size=%lluM; mount with a "
+				"larger -o size=",
+				path, (unsigned long long)o->size >> 20);
+	return err == 0 ? EXIT_DONE : complain_store(err, path);
+}
+
+/* Judge the envelope before anybody is asked for a passphrase. */
+static enum exit_code check_envelope(const struct opened *v, const char *path)
+{
+	struct seal_params p;
+	int err = seal_parse(&p, &v->sealed);
+
+	switch (err) {
+	case 0:
+		return EXIT_DONE;
+	case -ENODATA:
+		return msg_fail(EXIT_DAMAGED,
+				"%s: not a vault: %zu bytes, and none is "
+				"shorter than %d; restore a backup",
+				path, v->sealed.len, SEAL_MIN_LEN);
+	case -EPROTO:
+		return msg_fail(EXIT_DAMAGED,
+				"%s: made by a newer tazpod; update this one",
+				path);
+	default:
+		return msg_fail(EXIT_DAMAGED,
+				"%s: damaged: its header makes no sense; "
+				"restore a backup",
+				path);
+	}
+}
+
+static enum exit_code complain_open(int err, const struct opened *v,
+				    const char *path)
+{
+	struct seal_params p;
+
+	switch (err) {
+	case -EKEYREJECTED:
+		if (seal_parse(&p, &v->sealed) == 0 && p.format == 1)
+			return msg_fail(EXIT_PASSPHRASE,
+					"%s: wrong passphrase, or the vault is "
+					"damaged (format 1 cannot tell)",
+					path);
+		return msg_fail(EXIT_PASSPHRASE, "%s: wrong passphrase", path);
+	case -EBADMSG:
+		return msg_fail(EXIT_DAMAGED,
+				"%s: the passphrase is right, but the vault is "
+				"damaged or was altered; restore a backup",
+				path);
+	case -ENOTSUP:
+		return msg_fail(EXIT_FAILED,
+				"%s: needs Argon2id, which OpenSSL has from "
+				"3.2 on",
+				path);
+	case -ENOMEM:
+		return msg_fail(EXIT_MEMORY,
+				"%s: memory cannot be locked; raise 'ulimit "
+				"-l'",
+				path);
+	default:
+		return msg_fail(EXIT_FAILED, "%s: cannot open: %s", path,
+				msg_error(err));
+	}
+}
+
+static enum exit_code unlock(struct opened *v, const struct options *o,
+			     const char *path)
+{
+	int attempts = askpass_is_terminal(&o->pass) ? ATTEMPTS : 1;
+	enum exit_code code;
+
+	do {
+		struct secret pass = {0};
+		int err;
+
+		code = askpass_get(&pass, &o->pass, path);
+		if (code != EXIT_DONE)
+			return code;
+		err = vault_open(&v->vault, &v->sealed, &pass);
+		secret_free(&pass);
+		if (err == 0)
+			return EXIT_DONE;
+		code = complain_open(err, v, path);
+	} while (code == EXIT_PASSPHRASE && --attempts > 0);
+	return code;
+}
+
+enum exit_code openvault_open(struct opened *ret, const struct options *o,
+			      const char *path)
+{
+	struct opened v = {0};
+	enum exit_code code;
+
+	if (o->create && access(path, F_OK) != 0 && errno == ENOENT)
+		return openvault_create(ret, o, path);
+	code = lock_and_read(&v, o, path);
+	if (code == EXIT_DONE)
+		code = check_envelope(&v, path);
+	if (code == EXIT_DONE)
+		code = unlock(&v, o, path);
+	if (code == EXIT_DONE)
+		*ret = v;
+	else
+		openvault_close(&v);
+	return code;
+}
+
+static int new_tree(struct tree **ret, const struct options *o)
+{
+	const struct attr root = {
+		.mode = S_IFDIR | 0700,
+		.uid = geteuid(),
+		.gid = getegid(),
+	};
+	struct tree_limits limits = {o->size, o->size / BYTES_PER_NODE};
+
+	if (limits.nodes < MIN_NODES)
+		limits.nodes = MIN_NODES;
+	return tree_new(ret, &limits, &root);
+}
+
+/* Seal an empty tree as the vault's first generation, and store it. */
+static int seal_first(struct opened *v, const struct options *o)
+{
+	struct snapshot s = {0};
+	struct tree *t = NULL;
+	const struct attr now = {0};
+	int err = new_tree(&t, o);
+
+	if (err == 0)
+		err = tree_setattr(t, tree_node(t, TREE_ROOT), &now,
+				   SET_ATIME_NOW | SET_MTIME_NOW);
+	if (err == 0)
+		err = snapshot_take(&s, t);
+	if (err == 0)
+		err = vault_seal(&v->sealed, v->vault, &s, VAULT_SESSION);
+	if (err == 0)
+		err = store_save(v->store, &v->sealed);
+	snapshot_release(&s);
+	tree_free(t);
+	return err;
+}
+
+static enum exit_code complain_create(int err, const char *path)
+{
+	switch (err) {
+	case 0:
+		return EXIT_DONE;
+	case -EEXIST:
+		return msg_fail(EXIT_FAILED,
+				"%s: exists already; nothing was changed",
+				path);
+	case -EAGAIN:
+		return msg_fail(EXIT_IN_USE, in_use, path);
+	case -ENOMEM:
+		return msg_fail(EXIT_MEMORY,
+				"%s: memory cannot be locked; raise 'ulimit "
+				"-l'",
+				path);
+	default:
+		return msg_fail(EXIT_FAILED, "%s: cannot make a vault: %s",
+				path, msg_error(err));
+	}
+}
+
+enum exit_code openvault_create(struct opened *ret, const struct options *o,
+				const char *path)
+{
+	struct opened v = {0};
+	struct secret pass = {0};
+	enum exit_code code;
+	int err = 0;
+
+	if (o->read_only)
+		return msg_fail(EXIT_USAGE,
+				"options 'create' and 'ro' exclude each other");
+	code = complain_create(store_create(&v.store, path), path);
+	if (code == EXIT_DONE)
+		code = askpass_new(&pass, &o->pass, path);
+	if (code != EXIT_DONE)
+		goto out;
+	err = vault_create(&v.vault, &pass);
+	if (err == 0)
+		err = seal_first(&v, o);
+	code = complain_create(err, path);
+	if (code != EXIT_DONE)
+		goto out;
+	*ret = v;
+	v = (struct opened){0};
+out:
+	secret_free(&pass);
+	openvault_close(&v);
+	return code;
+}
+
+static enum exit_code complain_tree(int err, const struct tar_report *r,
+				    const struct opened *v,
+				    const struct options *o)
+{
+	const char *path = store_path(v->store);
+
+	switch (err) {
+	case -EBADMSG:
+		return msg_fail(EXIT_DAMAGED,
+				"%s: its archive is refused: %s; nothing was "
+				"mounted",
+				path,
+				r->problem[0] != '\0' ? r->problem
+						      : "it is damaged");
+	case -E2BIG:
+	case -ENOSPC:
+		return msg_fail(EXIT_FAILED,
+				"%s: holds more than size=%lluM allows; mount "
+				"with a larger -o size=",
+				path, (unsigned long long)o->size >> 20);
+	case -ENOMEM:
+		return msg_fail(EXIT_MEMORY,
+				"%s: needs more memory than can be locked; "
+				"raise 'ulimit -l'",
+				path);
+	default:
+		return msg_fail(EXIT_FAILED, "%s: cannot unpack: %s", path,
+				msg_error(err));
+	}
+}
+
+enum exit_code openvault_tree(struct tree **ret, struct opened *v,
+			      const struct options *o)
+{
+	struct tar_report report = {0};
+	struct tree *t = NULL;
+	enum exit_code code;
+	int err = new_tree(&t, o);
+
+	if (err == 0)
+		err = vault_load(v->vault, &v->sealed, t, &report);
+	if (err != 0) {
+		code = complain_tree(err, &report, v, o);
+		tree_free(t);
+		return code;
+	}
+	/* Nothing of it is needed any more, and it may be large. */
+	blob_free(&v->sealed);
+	if (report.dropped_passphrase)
+		msg_say("%s: its sealed copy of the passphrase (" TREE_RESERVED
+			") is left out, and gone with the next save",
+			store_path(v->store));
+	if (report.skipped > 0)
+		msg_say("%s: left out %llu devices or FIFOs, which a vault "
+			"does not keep",
+			store_path(v->store),
+			(unsigned long long)report.skipped);
+	*ret = t;
+	return EXIT_DONE;
+}
+
+void openvault_close(struct opened *v)
+{
+	blob_free(&v->sealed);
+	vault_close(v->vault);
+	store_close(v->store);
+	*v = (struct opened){0};
+}

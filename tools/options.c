@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+#include "options.h"
+
+#include <errno.h>
+#include <fuse_opt.h>
+#include <stdlib.h>
+#include <string.h>
+
+void options_init(struct options *o)
+{
+	*o = (struct options){.size = OPTIONS_SIZE, .pass = {.fd = -1}};
+}
+
+void options_free(struct options *o)
+{
+	free(o->pass.file);
+	free(o->pass.command);
+	free(o->fuse);
+	options_init(o);
+}
+
+int options_size(uint64_t *ret, const char *text)
+{
+	static const char units[] = "kmgt";
+	unsigned long long n;
+	const char *unit;
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return -EINVAL;
+	errno = 0;
+	n = strtoull(text, &end, 10);
+	if (errno != 0)
+		return -EINVAL;
+	if (*end != '\0') {
+		unsigned shift;
+
+		unit = strchr(units, *end | 0x20);
+		if (unit == NULL || end[1] != '\0')
+			return -EINVAL;
+		shift = 10 * (unsigned)(unit - units + 1);
+		if (n > UINT64_MAX >> shift)
+			return -EINVAL;
+		n <<= shift;
+	}
+	*ret = n;
+	return 0;
+}
+
+/* A number of at most max, in base, without signs or blanks. */
+static int parse_number(uint32_t *ret, const char *text, int base, uint32_t max)
+{
+	unsigned long n;
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return -EINVAL;
+	errno = 0;
+	n = strtoul(text, &end, base);
+	if (errno != 0 || *end != '\0' || n > max)
+		return -EINVAL;
+	*ret = (uint32_t)n;
+	return 0;
+}
+
+static int set_string(char **ret, const char *value)
+{
+	free(*ret);
+	*ret = strdup(value);
+	if (*ret == NULL)
+		return -ENOMEM;
+	return value[0] == '\0' ? -EINVAL : 0;
+}
+
+static int set_size(struct options *o, const char *value)
+{
+	/* Beyond this no machine locks memory, and sums could overflow. */
+	const uint64_t most = UINT64_C(1) << 40;
+	int err = options_size(&o->size, value);
+
+	return err == 0 && (o->size == 0 || o->size > most) ? -EINVAL : err;
+}
+
+static int set_uid(struct options *o, const char *value)
+{
+	o->view.set_uid = true;
+	return parse_number(&o->view.uid, value, 10, UINT32_MAX - 1);
+}
+
+static int set_gid(struct options *o, const char *value)
+{
+	o->view.set_gid = true;
+	return parse_number(&o->view.gid, value, 10, UINT32_MAX - 1);
+}
+
+static int set_umask(struct options *o, const char *value)
+{
+	o->view.set_umask = true;
+	return parse_number(&o->view.umask, value, 8, 0777);
+}
+
+static int set_passfile(struct options *o, const char *value)
+{
+	return set_string(&o->pass.file, value);
+}
+
+static int set_passcmd(struct options *o, const char *value)
+{
+	return set_string(&o->pass.command, value);
+}
+
+static int set_passfd(struct options *o, const char *value)
+{
+	uint32_t fd = 0;
+	int err = parse_number(&fd, value, 10, INT32_MAX);
+
+	o->pass.fd = (int)fd;
+	return err;
+}
+
+/* Options with a value. */
+static const struct {
+	const char *name;
+	int (*set)(struct options *o, const char *value);
+} valued[] = {
+	{"size=", set_size},	     {"uid=", set_uid},
+	{"gid=", set_gid},	     {"umask=", set_umask},
+	{"passfile=", set_passfile}, {"passcmd=", set_passcmd},
+	{"passfd=", set_passfd},
+};
+
+/* Given to libfuse, which knows what the kernel and fusermount3 want. */
+static const char *const passed_on[] = {
+	"allow_other", "noexec", "sync", "dirsync", "noatime", "nodiratime",
+};
+
+/*
+ * What mount(8), fstab and mount.fuse3 add, which means nothing here or is
+ * what we do anyhow.  dev and suid are dropped: the mount is nosuid,nodev.
+ */
+static const char *const dropped[] = {
+	"rw",
+	"defaults",
+	"auto",
+	"noauto",
+	"user",
+	"nouser",
+	"users",
+	"owner",
+	"group",
+	"_netdev",
+	"nofail",
+	"exec",
+	"suid",
+	"dev",
+	"nosuid",
+	"nodev",
+	"async",
+	"atime",
+	"diratime",
+	"relatime",
+	"norelatime",
+	"strictatime",
+	"lazytime",
+	"nolazytime",
+	"nostrictatime",
+	"silent",
+	"loud",
+	"default_permissions",
+};
+
+static bool among(const char *word, const char *const list[], size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(word, list[i]) == 0)
+			return true;
+	return false;
+}
+
+static bool starts_with(const char *word, const char *prefix)
+{
+	return strncmp(word, prefix, strlen(prefix)) == 0;
+}
+
+static int take_flag(struct options *o, const char *word)
+{
+	if (strcmp(word, "ro") == 0)
+		o->read_only = true;
+	else if (strcmp(word, "create") == 0)
+		o->create = true;
+	else if (strcmp(word, "nonempty") == 0)
+		o->nonempty = true;
+	else if (among(word, passed_on, sizeof(passed_on) / sizeof(char *)))
+		return fuse_opt_add_opt(&o->fuse, word) == 0 ? 0 : -ENOMEM;
+	else if (!among(word, dropped, sizeof(dropped) / sizeof(char *)) &&
+		 !starts_with(word, "x-") && !starts_with(word, "X-") &&
+		 !starts_with(word, "comment=") && !starts_with(word, "user="))
+		return -ENOENT;
+	/* The last one counts, as with mount(8). */
+	if (strcmp(word, "rw") == 0)
+		o->read_only = false;
+	return 0;
+}
+
+static enum exit_code take(struct options *o, const char *word)
+{
+	int err;
+
+	for (size_t i = 0; i < sizeof(valued) / sizeof(valued[0]); i++) {
+		if (!starts_with(word, valued[i].name))
+			continue;
+		err = valued[i].set(o, word + strlen(valued[i].name));
+		if (err == -ENOMEM)
+			return msg_fail(EXIT_FAILED, "out of memory");
+		if (err != 0)
+			return msg_fail(EXIT_USAGE,
+					"option '%s': not a valid value", word);
+		return EXIT_DONE;
+	}
+	err = take_flag(o, word);
+	if (err == -ENOMEM)
+		return msg_fail(EXIT_FAILED, "out of memory");
+	if (err != 0)
+		return msg_fail(EXIT_USAGE,
+				"unknown option '%s'; see tazpodfs(8)", word);
+	return EXIT_DONE;
+}
+
+enum exit_code options_parse(struct options *o, const char *list)
+{
+	enum exit_code code = EXIT_DONE;
+	char *word = malloc(strlen(list) + 1), *to = word;
+
+	if (word == NULL)
+		return msg_fail(EXIT_FAILED, "out of memory");
+	for (const char *p = list; code == EXIT_DONE; p++) {
+		if (*p == '\\' && p[1] != '\0') {
+			*to++ = *++p;
+		} else if (*p != ',' && *p != '\0') {
+			*to++ = *p;
+		} else {
+			*to = '\0';
+			if (to != word)
+				code = take(o, word);
+			to = word;
+			if (*p == '\0')
+				break;
+		}
+	}
+	free(word);
+	return code;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TZ_OPTIONS_H
+#define TZ_OPTIONS_H
+
+/* The options of a mount, "-o ro,size=8M,...", as tazpodfs(8) lists them. */
+
+#include "fs/fuse.h"
+#include "msg.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { OPTIONS_SIZE = 64 << 20 }; /* bytes, the default of size= */
+
+/* Where a passphrase comes from.  Without any, the terminal. */
+struct pass_source {
+	char *file;    /* passfile= */
+	char *command; /* passcmd= */
+	int fd;	       /* passfd=, or -1 */
+};
+
+struct options {
+	bool read_only, create, nonempty;
+	uint64_t size; /* bytes */
+	struct pass_source pass;
+	struct mount_view view;
+	char *fuse; /* what libfuse and the kernel get, "a,b" */
+};
+
+/* Set o to the defaults.  The caller frees it in the end. */
+void options_init(struct options *o);
+
+/*
+ * Take in one list as -o has it; "\," is a comma within a value.  What is
+ * wrong is said.  EXIT_DONE or EXIT_USAGE, or EXIT_FAILED without memory.
+ */
+enum exit_code options_parse(struct options *o, const char *list);
+
+void options_free(struct options *o);
+
+/* A size such as 8192, 512k, 64M or 1g into bytes.  0 or -EINVAL. */
+int options_size(uint64_t *ret, const char *text);
+
+#endif

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+#include "status.h"
+
+#include "control.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { NS_PER_SECOND = 1000000000, MIB = 1 << 20 };
+
+/* The value of key in "key=value" lines; malloc'd, "" if it is missing. */
+static char *value_of(const char *body, const char *key)
+{
+	size_t len = strlen(key);
+
+	for (const char *p = body; p != NULL && *p != '\0';) {
+		if (strncmp(p, key, len) == 0 && p[len] == '=')
+			return strndup(p + len + 1, strcspn(p + len + 1, "\n"));
+		p = strchr(p, '\n');
+		p = p != NULL ? p + 1 : NULL;
+	}
+	return strdup("");
+}
+
+static uint64_t number_of(const char *body, const char *key)
+{
+	char *value = value_of(body, key);
+	uint64_t n = value != NULL ? strtoull(value, NULL, 10) : 0;
+
+	free(value);
+	return n;
+}
+
+static const char *state_of(const char *body)
+{
+	if (number_of(body, "read_only") != 0)
+		return "read-only";
+	if (number_of(body, "sealing") != 0)
+		return "sealing";
+	return number_of(body, "dirty") != 0 ? "dirty" : "clean";
+}
+
+static void print_text(const struct mounted *m, const char *body)
+{
+	const uint64_t ns = number_of(body, "sealed_ns");
+	const time_t sealed = (time_t)(ns / NS_PER_SECOND);
+	char when[64] = "";
+	struct tm tm;
+
+	(void)printf("vault       %s\n", m->vault);
+	(void)printf("mounted at  %s\n", m->dir);
+	if (body == NULL) {
+		(void)printf("state       its daemon does not answer\n");
+		return;
+	}
+	if (ns != 0 && localtime_r(&sealed, &tm) != NULL)
+		(void)strftime(when, sizeof(when), ", sealed %F %T", &tm);
+	(void)printf("format      %" PRIu64, number_of(body, "format"));
+	if (number_of(body, "generation") != 0)
+		(void)printf(", generation %" PRIu64 "%s",
+			     number_of(body, "generation"), when);
+	(void)printf("\nstate       %s\n", state_of(body));
+	if (number_of(body, "last_error") != 0)
+		(void)printf("last seal   failed: %s\n",
+			     msg_error(-(int)number_of(body, "last_error")));
+	(void)printf("contents    %" PRIu64 " files, %" PRIu64 " folders, "
+		     "%.1f of %.1f MiB\n",
+		     number_of(body, "files"), number_of(body, "folders"),
+		     (double)number_of(body, "used_bytes") / MIB,
+		     (double)number_of(body, "limit_bytes") / MIB);
+	if (number_of(body, "skipped") != 0)
+		(void)printf("not kept    %" PRIu64 " FIFOs, sockets or "
+			     "devices\n",
+			     number_of(body, "skipped"));
+	(void)printf("locked      %.1f MiB of memory\n",
+		     (double)number_of(body, "locked_bytes") / MIB);
+	(void)printf("daemon      pid %" PRIu64 "\n", number_of(body, "pid"));
+}
+
+/* Paths are bytes; those that are not UTF-8 lose what JSON cannot say. */
+static json_t *json_path(const char *path)
+{
+	json_t *s = json_string(path);
+	char *copy;
+
+	if (s != NULL)
+		return s;
+	copy = strdup(path);
+	for (char *p = copy; p != NULL && *p != '\0'; p++)
+		if ((unsigned char)*p >= 0x80)
+			*p = '?';
+	s = copy != NULL ? json_string(copy) : NULL;
+	free(copy);
+	return s;
+}
+
+static json_t *to_json(const struct mounted *m, const char *body)
+{
+	static const char *const numbers[] = {
+		"pid",	      "format",	      "generation",   "sealed_ns",
+		"last_error", "used_bytes",   "limit_bytes",  "files",
+		"folders",    "limit_inodes", "locked_bytes", "skipped",
+	};
+	json_t *o = json_object();
+
+	(void)json_object_set_new(o, "vault", json_path(m->vault));
+	(void)json_object_set_new(o, "mount", json_path(m->dir));
+	(void)json_object_set_new(o, "answers", json_boolean(body != NULL));
+	if (body == NULL)
+		return o;
+	(void)json_object_set_new(o, "state", json_string(state_of(body)));
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		(void)json_object_set_new(
+			o, numbers[i],
+			json_integer((json_int_t)number_of(body, numbers[i])));
+	return o;
+}
+
+/* Ask m's daemon.  The caller frees the body, which is NULL without answer. */
+static char *ask(const struct mounted *m)
+{
+	struct control_answer answer = {0};
+
+	if (control_ask(&answer, m->owner, m->dev, "status") != 0)
+		return NULL;
+	return answer.body;
+}
+
+enum exit_code status_print(const struct mounts *m, const struct mounted *one,
+			    bool json)
+{
+	json_t *all = json ? json_array() : NULL;
+	size_t shown = 0;
+
+	for (size_t i = 0; i < m->count; i++) {
+		const struct mounted *it = &m->list[i];
+		char *body;
+
+		if (one != NULL ? it != one
+				: it->owner != geteuid() && geteuid() != 0)
+			continue;
+		body = ask(it);
+		if (json) {
+			(void)json_array_append_new(all, to_json(it, body));
+		} else {
+			if (shown > 0)
+				(void)putchar('\n');
+			print_text(it, body);
+		}
+		shown++;
+		free(body);
+	}
+	if (json) {
+		(void)json_dumpf(all, stdout, JSON_INDENT(2));
+		(void)putchar('\n');
+		json_decref(all);
+	} else if (shown == 0) {
+		(void)puts("no vault is mounted");
+	}
+	return fflush(stdout) == 0
+		       ? EXIT_DONE
+		       : msg_fail(EXIT_FAILED, "standard output: %s",
+				  strerror(errno));
+}

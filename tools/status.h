@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TZ_STATUS_H
+#define TZ_STATUS_H
+
+/* What `tazpod status` prints. */
+
+#include "mounts.h"
+#include "msg.h"
+
+#include <stdbool.h>
+
+/*
+ * Print, to standard output, the status of one, or with NULL of all in m that
+ * this user may ask: for people, or as a JSON array of objects.
+ */
+enum exit_code status_print(const struct mounts *m, const struct mounted *one,
+			    bool json);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TZ_TARGET_H
+#define TZ_TARGET_H
+
+/* Which vault and which mount a command is about. */
+
+#include "mounts.h"
+#include "msg.h"
+
+#include <limits.h>
+#include <stdbool.h>
+
+/*
+ * The project's vault: .tazpod/vault/vault.tar.aes in the working folder or
+ * the nearest one above that has a .tazpod.  False: there is no project.
+ */
+bool target_project_vault(char path[static PATH_MAX]);
+
+/*
+ * Where a vault is mounted unless the user says: /home/tazpod/secrets in a
+ * pod, else ~/secrets.  False: there is no home.
+ */
+bool target_default_dir(char path[static PATH_MAX]);
+
+/*
+ * The mount that name is the mount point or the vault of; with name NULL, the
+ * project's, else the only one that this user has.  What goes wrong is said:
+ * EXIT_FAILED, and EXIT_USAGE if there are several to choose from.
+ */
+enum exit_code target_find(const struct mounted **ret, const struct mounts *m,
+			   const char *name);
+
+#endif

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT */
+/* tazpodfs(8): mount a vault. */
+#include "crypto/mem.h"
+#include "daemon.h"
+#include "msg.h"
+#include "options.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <syslog.h>
+#include <unistd.h>
+
+static const char usage[] =
+	"usage: tazpodfs [-f] [-o OPTIONS] VAULT MOUNTPOINT\n"
+	"Mount the vault file VAULT as the folder MOUNTPOINT.\n"
+	"\n"
+	"  -f           stay in the foreground\n"
+	"  -o OPTIONS   ro, create, size=BYTES, uid=N, gid=N, umask=OCTAL,\n"
+	"               allow_other, nonempty, passfile=FILE, passfd=N,\n"
+	"               passcmd=COMMAND, and mount(8)'s own\n"
+	"  -h, --help   show this\n"
+	"  -V, --version\n"
+	"\n"
+	"End the mount with 'umount MOUNTPOINT' or 'tazpod lock MOUNTPOINT'.\n";
+
+struct arguments {
+	bool foreground;
+	struct options options;
+	const char *vault;
+	char dir[PATH_MAX];
+};
+
+/*
+ * Descriptors 0 to 2 must be open: else the vault or /dev/fuse could become
+ * one of them, and a message would be written into it.
+ */
+static int open_standard_fds(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd < 0)
+		return -errno;
+	(void)close(fd);
+	return 0;
+}
+
+static enum exit_code parse(struct arguments *a, int argc, char *argv[])
+{
+	static const struct option long_options[] = {
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
+		{NULL, 0, NULL, 0},
+	};
+	enum exit_code code = EXIT_DONE;
+	int c;
+
+	while (code == EXIT_DONE &&
+	       (c = getopt_long(argc, argv, "fo:hV", long_options, NULL)) !=
+		       -1) {
+		switch (c) {
+		case 'f':
+			a->foreground = true;
+			break;
+		case 'o':
+			code = options_parse(&a->options, optarg);
+			break;
+		case 'h':
+			(void)fputs(usage, stdout);
+			exit(EXIT_DONE);
+		case 'V':
+			(void)puts("tazpodfs " TZ_VERSION);
+			exit(EXIT_DONE);
+		default:
+			(void)fputs(usage, stderr);
+			return EXIT_USAGE;
+		}
+	}
+	if (code == EXIT_DONE && argc - optind != 2) {
+		(void)fputs(usage, stderr);
+		return EXIT_USAGE;
+	}
+	a->vault = argv[optind];
+	return code;
+}
+
+/* Does dir have anything in it? */
+static bool is_empty(const char *dir)
+{
+	DIR *d = opendir(dir);
+	struct dirent *e;
+	bool empty = true;
+
+	if (d == NULL)
+		return true; /* mounting will tell what is wrong */
+	while (empty && (e = readdir(d)) != NULL)
+		empty = strcmp(e->d_name, ".") == 0 ||
+			strcmp(e->d_name, "..") == 0;
+	(void)closedir(d);
+	return empty;
+}
+
+/* Is dir the root of a mount? */
+static bool is_mount(const char *dir)
+{
+	struct statx st;
+
+	return statx(AT_FDCWD, dir, AT_NO_AUTOMOUNT, 0, &st) == 0 &&
+	       (st.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
+/* Find out all that can be known before anybody is asked for a passphrase. */
+static enum exit_code check_place(struct arguments *a, const char *dir)
+{
+	struct stat st;
+
+	if (realpath(dir, a->dir) == NULL || stat(a->dir, &st) != 0) {
+		if (errno == ENOTCONN)
+			return msg_fail(EXIT_MOUNT,
+					"%s: a mount whose daemon has died is "
+					"there; run 'umount %s' first",
+					dir, dir);
+		if (errno == ENOENT)
+			return msg_fail(EXIT_MOUNT,
+					"%s: no such mount point; make the "
+					"folder first",
+					dir);
+		return msg_fail(EXIT_MOUNT, "%s: cannot be mounted on: %s", dir,
+				strerror(errno));
+	}
+	if (!S_ISDIR(st.st_mode))
+		return msg_fail(EXIT_MOUNT, "%s: not a folder", dir);
+	if (is_mount(a->dir) && !a->options.nonempty)
+		return msg_fail(EXIT_MOUNT,
+				"%s: busy: something is mounted there; unmount "
+				"it first, or give -o nonempty",
+				dir);
+	if (!a->options.nonempty && !is_empty(a->dir))
+		return msg_fail(EXIT_MOUNT,
+				"%s: not empty; what is in it would be hidden. "
+				"Use an empty folder, or give -o nonempty",
+				dir);
+	if (access("/dev/fuse", F_OK) != 0)
+		return msg_fail(EXIT_MOUNT,
+				"/dev/fuse: %s; load the module with 'modprobe "
+				"fuse', or give the container --device "
+				"/dev/fuse",
+				strerror(errno));
+	return EXIT_DONE;
+}
+
+/* The daemon is up.  Its parent, if it has one, is told through a pipe. */
+struct parent {
+	int pipe; /* -1 in the foreground */
+};
+
+static void tell_parent(int pipe, enum exit_code code)
+{
+	const unsigned char byte = (unsigned char)code;
+
+	(void)!write(pipe, &byte, 1);
+	(void)close(pipe);
+}
+
+static void on_ready(void *ctx)
+{
+	struct parent *p = ctx;
+	int null;
+
+	openlog("tazpodfs", LOG_PID, LOG_DAEMON);
+	if (p->pipe < 0)
+		return;
+	(void)prctl(PR_SET_PDEATHSIG, 0);
+	(void)setsid();
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	for (int fd = 0; null >= 0 && fd <= STDERR_FILENO; fd++)
+		(void)dup2(null, fd);
+	if (null > STDERR_FILENO)
+		(void)close(null);
+	tell_parent(p->pipe, EXIT_DONE);
+	p->pipe = -1;
+}
+
+/* Serve, and leave the process; nothing of it may be reused. */
+static _Noreturn void serve(const struct arguments *a, struct parent *p)
+{
+	const struct daemon_parts parts = {
+		.options = &a->options,
+		.vault = a->vault,
+		.dir = a->dir,
+		.ready = on_ready,
+		.ctx = p,
+	};
+	enum exit_code code = daemon_run(&parts);
+
+	if (p->pipe >= 0)
+		tell_parent(p->pipe, code);
+	(void)fflush(NULL);
+	mem_wipe_all();
+	_exit(code);
+}
+
+/* Wait for the daemon's word: its exit code, or 0 once it serves. */
+static enum exit_code await(int pipe, pid_t child)
+{
+	unsigned char byte;
+	ssize_t n;
+	int status;
+
+	do
+		n = read(pipe, &byte, 1);
+	while (n < 0 && errno == EINTR);
+	if (n == 1)
+		return (enum exit_code)byte;
+	if (waitpid(child, &status, 0) == child && WIFSIGNALED(status)) {
+		(void)signal(WTERMSIG(status), SIG_DFL);
+		(void)raise(WTERMSIG(status));
+	}
+	return msg_fail(EXIT_FAILED, "the daemon ended before it served");
+}
+
+static enum exit_code background(const struct arguments *a)
+{
+	pid_t parent = getpid(), child;
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		return msg_fail(EXIT_FAILED, "pipe: %s", strerror(errno));
+	child = fork();
+	if (child < 0)
+		return msg_fail(EXIT_FAILED, "fork: %s", strerror(errno));
+	if (child == 0) {
+		struct parent p = {.pipe = ends[1]};
+
+		(void)close(ends[0]);
+		/* Until it serves, it lives and dies with who started it. */
+		(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+		if (getppid() != parent)
+			_exit(EXIT_FAILED);
+		serve(a, &p);
+	}
+	(void)close(ends[1]);
+	return await(ends[0], child);
+}
+
+int main(int argc, char *argv[])
+{
+	struct arguments a = {0};
+	struct parent none = {.pipe = -1};
+	enum exit_code code;
+
+	if (open_standard_fds() != 0)
+		return EXIT_FAILED;
+	msg_program("tazpodfs");
+	options_init(&a.options);
+	code = parse(&a, argc, argv);
+	if (code == EXIT_DONE)
+		code = check_place(&a, argv[optind + 1]);
+	if (code == EXIT_DONE && a.foreground)
+		serve(&a, &none);
+	if (code == EXIT_DONE)
+		code = background(&a);
+	options_free(&a.options);
+	return (int)code;
+}
