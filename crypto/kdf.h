@@ -36,7 +36,8 @@ int kdf_check(const struct kdf_cost *cost);
  * Argon2id (RFC 9106).  The caller wipes key.
  *
  * Returns 0, the error of kdf_check(), -ENOTSUP if libcrypto offers no
- * Argon2id (it does from 3.2 on), or -ENOMEM.
+ * Argon2id (it does from 3.2 on), -EINVAL for a passphrase of 2 GiB and more,
+ * or -ENOMEM.
  */
 int kdf_derive(uint8_t key[static KDF_KEY_LEN], const struct kdf_cost *cost,
 	       const uint8_t salt[static KDF_SALT_LEN],

@@ -13,21 +13,16 @@
  */
 #include "mem.h"
 
+#include "pages.h"
+#include "poison.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
-
-#ifdef __SANITIZE_ADDRESS__
-#include <sanitizer/asan_interface.h>
-#else
-#define ASAN_POISON_MEMORY_REGION(p, n)	  ((void)(p), (void)(n))
-#define ASAN_UNPOISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
-#endif
 
 enum {
 	CHUNK = 1 << 20,
@@ -85,49 +80,27 @@ _Static_assert(sizeof(struct huge) <= HUGE_HEADER, "huge header");
 static struct {
 	pthread_mutex_t lock;
 	struct chunk *chunks;
+	struct chunk *spare; /* one that is empty, or NULL */
 	struct huge *huge;
 	struct run *partial[CLASSES]; /* slabs with a free piece */
 	size_t locked;
 } arena = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-/* A locked, guarded mapping of bytes at a multiple of CHUNK, or NULL. */
+/* A locked mapping of its own, counted, or NULL. */
 static void *map_locked(size_t bytes)
 {
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	size_t span = bytes + CHUNK + 2 * page;
-	uint8_t *map, *body, *end;
+	void *body = pages_lock(bytes, CHUNK);
 
-	if (span < bytes)
-		return NULL;
-	map = mmap(NULL, span, PROT_NONE,
-		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (map == MAP_FAILED)
-		return NULL;
-	body = (uint8_t *)(((uintptr_t)map + page + CHUNK - 1) &
-			   ~(uintptr_t)(CHUNK - 1));
-	end = body + bytes + page;
-	if (body - page > map)
-		(void)munmap(map, (size_t)(body - page - map));
-	if (map + span > end)
-		(void)munmap(end, (size_t)(map + span - end));
-	if (mprotect(body, bytes, PROT_READ | PROT_WRITE) != 0 ||
-	    madvise(body, bytes, MADV_DONTDUMP) != 0 ||
-	    madvise(body, bytes, MADV_DONTFORK) != 0 ||
-	    mlock(body, bytes) != 0) {
-		(void)munmap(body - page, bytes + 2 * page);
-		return NULL;
-	}
-	arena.locked += bytes;
+	if (body != NULL)
+		arena.locked += bytes;
 	return body;
 }
 
 static void unmap_locked(void *body, size_t bytes)
 {
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-
 	arena.locked -= bytes;
 	ASAN_UNPOISON_MEMORY_REGION(body, bytes);
-	(void)munmap((uint8_t *)body - page, bytes + 2 * page);
+	pages_free(body, bytes);
 }
 
 static struct chunk *chunk_of(const void *p)
@@ -195,6 +168,8 @@ static struct run *run_new(size_t units, enum unit_kind kind)
 			return NULL;
 		first = HEADER_UNITS;
 	}
+	if (c == arena.spare)
+		arena.spare = NULL;
 	for (size_t i = first; i < first + units; i++) {
 		c->runs[i] = (struct run){.kind = (uint8_t)kind,
 					  .first = (uint16_t)first};
@@ -226,10 +201,13 @@ static void run_free(struct run *r)
 	for (size_t i = first; i < first + units; i++)
 		c->runs[i] = (struct run){0};
 	c->free_units += (uint32_t)units;
+	if (c->free_units < UNITS - HEADER_UNITS)
+		return;
 	/* One empty chunk is kept, so that a busy edge maps nothing anew. */
-	if (c->free_units == UNITS - HEADER_UNITS &&
-	    (c->next != NULL || c->prev != NULL))
+	if (arena.spare != NULL)
 		chunk_free(c);
+	else
+		arena.spare = c;
 }
 
 static void partial_add(struct run *r)
@@ -364,30 +342,45 @@ static void *run_alloc(size_t size)
 	return run_start(r);
 }
 
-/* The run that p starts or lies in; a pointer not ours ends the process. */
+/* The run that the piece p is of; a pointer not ours ends the process. */
 static struct run *run_of(void *p)
 {
 	struct chunk *c = chunk_of(p);
 	struct run *r;
+	size_t at;
 
 	if (c->magic != MAGIC_CHUNK)
 		abort();
 	r = &c->runs[((uintptr_t)p - (uintptr_t)c) / UNIT];
 	r = &c->runs[r->first];
-	if (r->kind != RUN && r->kind != SLAB)
+	at = (size_t)((uint8_t *)p - run_start(r));
+	if (r->kind == RUN && at == 0)
+		return r;
+	if (r->kind == SLAB && at % classes[r->class] == 0 &&
+	    at + classes[r->class] <= (size_t)r->units * UNIT)
+		return r;
+	abort();
+}
+
+/* The mapping that p is alone in, or NULL. */
+static struct huge *huge_of(void *p)
+{
+	struct huge *h = (struct huge *)chunk_of(p);
+
+	if (h->magic != MAGIC_HUGE)
+		return NULL;
+	if ((uint8_t *)p != (uint8_t *)h + HUGE_HEADER)
 		abort();
-	return r;
+	return h;
 }
 
 static size_t usable(void *p)
 {
+	struct huge *h = huge_of(p);
 	struct run *r;
 
-	if (chunk_of(p)->magic == MAGIC_HUGE) {
-		struct huge *h = (struct huge *)chunk_of(p);
-
+	if (h != NULL)
 		return h->bytes - HUGE_HEADER;
-	}
 	r = run_of(p);
 	return r->kind == SLAB ? classes[r->class] : (size_t)r->units * UNIT;
 }
@@ -413,13 +406,15 @@ void *mem_alloc(size_t size)
 
 void mem_free(void *p)
 {
+	struct huge *h;
 	struct run *r;
 
 	if (p == NULL)
 		return;
 	(void)pthread_mutex_lock(&arena.lock);
-	if (chunk_of(p)->magic == MAGIC_HUGE) {
-		huge_free((struct huge *)chunk_of(p));
+	h = huge_of(p);
+	if (h != NULL) {
+		huge_free(h);
 	} else {
 		r = run_of(p);
 		if (r->kind == SLAB) {
@@ -440,14 +435,14 @@ void *mem_realloc(void *p, size_t size)
 	if (p == NULL)
 		return mem_alloc(size);
 	have = usable(p);
-	if (size <= have && size >= have / 2) {
+	q = size <= have && size >= have / 2 ? NULL : mem_alloc(size);
+	if (q == NULL && size > have)
+		return NULL;
+	if (q == NULL) {
 		/* What is cut off now must read as zero if it grows again. */
 		explicit_bzero((uint8_t *)p + size, have - size);
 		return p;
 	}
-	q = mem_alloc(size);
-	if (q == NULL)
-		return size <= have ? p : NULL;
 	memcpy(q, p, have < size ? have : size);
 	mem_free(p);
 	return q;

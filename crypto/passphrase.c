@@ -55,7 +55,7 @@ int passphrase_ask(struct secret *ret, const char *prompt)
 	errno = 0;
 	if (readpassphrase(prompt, (char *)s.data, s.len, RPP_REQUIRE_TTY) ==
 	    NULL) {
-		err = errno == EINTR ? -EINTR : -ENOTTY;
+		err = errno == 0 || errno == ENXIO ? -ENOTTY : -errno;
 		goto out;
 	}
 	len = strlen((char *)s.data);

@@ -20,7 +20,8 @@ int passphrase_read(struct secret *ret, int fd);
 /*
  * Ask for a passphrase on the controlling terminal, without echo.  The
  * terminal is as it was before when this returns or a signal ends the
- * process (readpassphrase(3bsd)).  The caller frees *ret.
+ * process (readpassphrase(3bsd)).  It ends at the newline, or at a NUL typed
+ * before.  The caller frees *ret.
  *
  * Returns as passphrase_read(), -ENOTTY if there is no terminal, or -EINTR.
  */

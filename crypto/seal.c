@@ -100,6 +100,7 @@ static int parse_2(struct seal_params *ret, const struct blob *sealed)
 	struct cursor c = {sealed->data, sealed->len, false};
 	struct seal_params p = {.format = 2};
 	uint64_t len, cipher, reserved;
+	int err;
 
 	take(&c, sizeof(magic));
 	len = take_le(&c, 4);
@@ -121,8 +122,10 @@ static int parse_2(struct seal_params *ret, const struct blob *sealed)
 		return -EBADMSG;
 	if (cipher != CIPHER_AES_256_GCM || p.compression > SEAL_ZSTD)
 		return -EPROTO;
-	*ret = p;
-	return kdf_check(&p.cost);
+	err = kdf_check(&p.cost);
+	if (err == 0)
+		*ret = p;
+	return err;
 }
 
 int seal_parse(struct seal_params *ret, const struct blob *sealed)
@@ -190,12 +193,16 @@ struct layout {
 	size_t body_len;
 };
 
-static void lay_out(struct layout *l, const struct blob *sealed,
-		    const struct secret *key)
+/* 0, or -EBADMSG if there is no room for them. */
+static int lay_out(struct layout *l, const struct blob *sealed,
+		   const struct secret *key)
 {
-	bool two = memcmp(sealed->data, magic, sizeof(magic)) == 0;
+	bool two = sealed->len >= sizeof(magic) &&
+		   memcmp(sealed->data, magic, sizeof(magic)) == 0;
 	size_t header = two ? SEAL_HEADER_LEN : HEADER_LEN_1;
 
+	if (sealed->len < header + AEAD_TAG_LEN)
+		return -EBADMSG;
 	*l = (struct layout){
 		.format = two ? 2 : 1,
 		.start =
@@ -210,6 +217,7 @@ static void lay_out(struct layout *l, const struct blob *sealed,
 		.body_len = sealed->len - header - AEAD_TAG_LEN,
 		.tag = sealed->data + sealed->len - AEAD_TAG_LEN,
 	};
+	return 0;
 }
 
 int seal_verify(const struct blob *sealed, const struct secret *key)
@@ -217,9 +225,10 @@ int seal_verify(const struct blob *sealed, const struct secret *key)
 	struct secret window = {0};
 	struct aead *a = NULL;
 	struct layout l;
-	int err;
+	int err = lay_out(&l, sealed, key);
 
-	lay_out(&l, sealed, key);
+	if (err != 0)
+		return err;
 	if (l.format == 2 &&
 	    CRYPTO_memcmp(sealed->data + CHECK_AT_2, keys_of(key)->check,
 			  SEAL_CHECK_LEN) != 0)
@@ -254,12 +263,13 @@ int seal_reader_new(struct seal_reader **ret, const struct blob *sealed,
 	struct layout l;
 	int err = seal_verify(sealed, key);
 
+	if (err == 0)
+		err = lay_out(&l, sealed, key);
 	if (err != 0)
 		return err;
 	r = mem_alloc(sizeof(*r));
 	if (r == NULL)
 		return -ENOMEM;
-	lay_out(&l, sealed, key);
 	r->p = l.body;
 	r->left = l.body_len;
 	err = aead_open_begin(&r->aead, &l.start);

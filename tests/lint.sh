@@ -1,0 +1,60 @@
+#!/bin/sh
+# All static checks.  Prints what fails; the exit status is 1 then.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+sources=$(git ls-files '*.c')
+headers=$(git ls-files '*.h')
+scripts="$(git ls-files '*.sh' '*.t' 'tests/*run') .ci/run"
+flags="-std=c17 -D_GNU_SOURCE -DFUSE_USE_VERSION=314 -I. \
+	$(pkg-config --cflags fuse3 libarchive jansson mount)"
+defines='-DTZ_VERSION="lint" -DTZ_BINDIR="/usr/bin"'
+failed=0
+
+check()
+{
+	name=$1
+	shift
+	if out=$("$@" 2>&1) && [ -z "$out" ]; then
+		echo "ok   $name"
+	else
+		echo "FAIL $name"
+		echo "$out" | tail -n 60
+		failed=1
+	fi
+}
+
+analyze()
+{
+	for f in $sources; do
+		# The lists are lists.
+		# shellcheck disable=SC2086
+		gcc $flags $defines -O1 -Wall -Wextra -fanalyzer -c \
+			-o /dev/null "$f" || return 1
+	done
+}
+
+# clang-tidy counts what it suppressed on standard error.
+tidy()
+{
+	# shellcheck disable=SC2086
+	clang-tidy --quiet $1 -- $flags $defines 2>/dev/null
+}
+
+# What belongs to the code and what to the tests differs in one thing: a
+# cmocka test has its type fixed, and tables of cases are long.
+code=$(echo "$sources" | grep -v '^tests/')
+
+# shellcheck disable=SC2086
+check clang-format clang-format --dry-run -Werror $sources $headers
+check 'gcc -fanalyzer' analyze
+check clang-tidy tidy "$code"
+# shellcheck disable=SC2086
+check cppcheck cppcheck --quiet --error-exitcode=1 --std=c11 -I. \
+	-D__GNUC__ --inline-suppr --enable=warning,performance,portability \
+	--suppress=missingIncludeSystem $code
+# shellcheck disable=SC2086
+check shellcheck shellcheck -x $scripts
+for page in docs/man/*; do
+	[ -f "$page" ] && check "groff $page" groff -mdoc -ww -z "$page"
+done
+exit "$failed"
