@@ -97,6 +97,10 @@ $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/replay.o $(FS) $(CRYPTO)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(FS_LIBS)
 
+$(B)/tests/bench/%: $(B)/tests/bench/%.o $(CRYPTO)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(CRYPTO_LIBS)
+
 .SECONDARY:
 
 unit: $(UNITS) $(REPLAYS)
@@ -121,16 +125,16 @@ deps:
 	@tools/deps.sh
 
 lint:
-	@tools/deps.sh --missing
+	@LINT=1 tools/deps.sh --missing
 	$(Q)tests/lint.sh
 
-bench: all
+bench: all $(B)/tests/bench/kdf
 	$(Q)B=$(B) tests/bench/run
 
 # A libFuzzer session per parser of untrusted bytes, FUZZ_SECONDS each.
 FUZZ_SECONDS ?= 60
 fuzz:
-	@tools/deps.sh --missing
+	@LINT=1 tools/deps.sh --missing
 	$(Q)$(MAKE) --no-print-directory B=build/fuzz CC=clang O=-O1 CET= \
 		SANITIZE='-fsanitize=address,undefined,fuzzer-no-link' \
 		build/fuzz/libtz-fs.a build/fuzz/libtz-crypto.a

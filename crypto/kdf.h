@@ -4,7 +4,7 @@
 
 /* From a passphrase to keys. */
 
-#include "mem.h"
+#include "secret.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -487,20 +488,4 @@ void mem_wipe_all(void)
 		explicit_bzero(body, len);
 	}
 	/* The lock is kept: whoever comes later must not see wiped links. */
-}
-
-int secret_alloc(struct secret *ret, size_t len)
-{
-	uint8_t *data = mem_alloc(len);
-
-	if (data == NULL)
-		return -ENOMEM;
-	*ret = (struct secret){data, len};
-	return 0;
-}
-
-void secret_free(struct secret *s)
-{
-	mem_free(s->data);
-	*s = (struct secret){0};
 }

@@ -13,13 +13,6 @@
  */
 
 #include <stddef.h>
-#include <stdint.h>
-
-/* Plaintext or a key.  {0} is a valid empty secret. */
-struct secret {
-	uint8_t *data;
-	size_t len;
-};
 
 /*
  * Keep this process out of other hands: not dumpable (so that no process of
@@ -55,11 +48,5 @@ size_t mem_locked(void);
  * for ever, so exit(3), whose handlers free, is out of the question.
  */
 void mem_wipe_all(void);
-
-/* Make *ret a secret of len zero bytes.  0 or -ENOMEM. */
-int secret_alloc(struct secret *ret, size_t len);
-
-/* Wipe s and leave it empty.  An empty secret is a no-op. */
-void secret_free(struct secret *s);
 
 #endif

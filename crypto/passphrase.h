@@ -4,7 +4,7 @@
 
 /* Passphrases, read straight into locked memory. */
 
-#include "mem.h"
+#include "secret.h"
 
 enum { PASSPHRASE_MAX = 4096 }; /* bytes */
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "seal.h"
 
+#include "mem.h"
+
 #include <endian.h>
 #include <errno.h>
 #include <openssl/crypto.h>

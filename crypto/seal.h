@@ -11,7 +11,7 @@
 #include "aead.h"
 #include "blob.h"
 #include "kdf.h"
-#include "mem.h"
+#include "secret.h"
 #include "stream.h"
 
 #include <stddef.h>

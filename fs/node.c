@@ -78,6 +78,11 @@ static struct xattr *xattr_new(const char *name, const uint8_t *value,
 	return x;
 }
 
+uint64_t xattr_size(const char *name, size_t len)
+{
+	return strlen(name) + len;
+}
+
 int node_xattr_set(struct node *n, const char *name, const uint8_t *value,
 		   size_t len)
 {
@@ -89,8 +94,10 @@ int node_xattr_set(struct node *n, const char *name, const uint8_t *value,
 		at = &(*at)->next;
 	if (*at != NULL) {
 		x->next = (*at)->next;
+		n->xattr_bytes -= xattr_size(name, (*at)->len);
 		mem_free(*at);
 	}
+	n->xattr_bytes += xattr_size(name, len);
 	*at = x;
 	return 0;
 }

@@ -35,6 +35,7 @@ struct node {
 	uint64_t lookups; /* references held by the kernel */
 	struct attr attr;
 	struct xattr *xattrs;
+	uint64_t xattr_bytes; /* of their names and values */
 	/* By type of attr.mode: */
 	struct body body;    /* regular file */
 	char *target;	     /* symbolic link, NUL-terminated */
@@ -68,6 +69,9 @@ const struct xattr *node_xattr_get(const struct node *n, const char *name);
 /* Set or replace one.  len may be 0.  0 or -ENOMEM. */
 int node_xattr_set(struct node *n, const char *name, const uint8_t *value,
 		   size_t len);
+
+/* What an attribute called name with len bytes of value counts for. */
+uint64_t xattr_size(const char *name, size_t len);
 
 /* Release a list of extended attributes. */
 void xattr_free(struct xattr *list);

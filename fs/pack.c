@@ -161,9 +161,10 @@ static ssize_t step_gzip(struct unpacker *u, uint8_t *buf, size_t len)
 static ssize_t step_zstd(struct unpacker *u, uint8_t *buf, size_t len)
 {
 	ZSTD_inBuffer in = {u->in, u->filled, u->at};
-	ZSTD_outBuffer out = {buf, len, 0};
+	ZSTD_outBuffer out = {.size = len};
 	size_t hint;
 
+	out.dst = buf;
 	if (u->frame_done && u->at == u->filled)
 		return 0;
 	hint = ZSTD_decompressStream(u->zstd, &out, &in);

@@ -125,7 +125,7 @@ static int check_regular(const struct store *s)
 
 int store_open_readonly(struct store **ret, const char *path)
 {
-	struct store *s;
+	struct store *s = NULL;
 	int err = store_new(&s, realpath(path, NULL));
 
 	if (err != 0)
@@ -140,7 +140,7 @@ int store_open_readonly(struct store **ret, const char *path)
 
 int store_open(struct store **ret, const char *path)
 {
-	struct store *s;
+	struct store *s = NULL;
 	int err = store_open_readonly(&s, path);
 
 	if (err != 0)
@@ -158,7 +158,7 @@ int store_open(struct store **ret, const char *path)
 
 int store_create(struct store **ret, const char *path)
 {
-	struct store *s;
+	struct store *s = NULL;
 	int err = store_new(&s, resolve_new(path));
 
 	if (err != 0)

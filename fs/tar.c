@@ -6,6 +6,7 @@
 #include "tar.h"
 
 #include "crypto/mem.h"
+#include "crypto/secret.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -329,7 +330,7 @@ static int load_named(struct loader *l, struct archive *a,
 	const char *path = archive_entry_pathname(e);
 	mode_t type = archive_entry_filetype(e);
 	const char *link = archive_entry_hardlink(e);
-	struct node *dir, *n;
+	struct node *dir = NULL, *n;
 	char name[DIR_NAME_MAX + 1];
 	int err;
 

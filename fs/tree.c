@@ -44,7 +44,9 @@ static int table_add(struct tree *t, struct node *n)
 	t->free_hint = i + 1;
 	n->ino = i;
 	t->usage.used.nodes++;
-	if (!S_ISDIR(n->attr.mode))
+	if (S_ISDIR(n->attr.mode))
+		t->usage.folders++;
+	else
 		t->usage.files++;
 	return 0;
 }
@@ -55,10 +57,13 @@ static void node_end(struct tree *t, struct node *n)
 	if (n->ino < t->free_hint)
 		t->free_hint = n->ino;
 	t->usage.used.nodes--;
-	if (!S_ISDIR(n->attr.mode))
+	if (S_ISDIR(n->attr.mode))
+		t->usage.folders--;
+	else
 		t->usage.files--;
 	if (S_ISLNK(n->attr.mode))
 		t->quota.used -= n->attr.size;
+	t->quota.used -= n->xattr_bytes;
 	node_free(n, &t->quota);
 }
 
@@ -277,9 +282,12 @@ int tree_link(struct tree *t, struct node *n, struct node *dir,
 		return -EPERM;
 	if (dir_find(&dir->dir, name) != NULL)
 		return -EEXIST;
+	if (t->usage.used.nodes >= t->usage.limit.nodes)
+		return -ENOSPC;
 	err = dir_add(&dir->dir, name, n);
 	if (err != 0)
 		return err;
+	t->usage.used.nodes++;
 	n->nlink++;
 	node_touch_ctime(n);
 	node_touch_mtime(dir);
@@ -296,8 +304,8 @@ static void drop_entry(struct tree *t, struct node *dir, struct entry *e)
 	if (S_ISDIR(n->attr.mode)) {
 		n->nlink = 0;
 		dir->nlink--;
-	} else {
-		n->nlink--;
+	} else if (--n->nlink > 0) {
+		t->usage.used.nodes--;
 	}
 	node_touch_ctime(n);
 	node_touch_mtime(dir);
@@ -505,10 +513,17 @@ int tree_setattr(struct tree *t, struct node *n, const struct attr *attr,
 int tree_setxattr(struct tree *t, struct node *n, const char *name,
 		  const struct xattr_value *value)
 {
-	int err = node_xattr_set(n, name, value->data, value->len);
+	const struct xattr *old = node_xattr_get(n, name);
+	uint64_t had = old != NULL ? xattr_size(name, old->len) : 0;
+	uint64_t need = xattr_size(name, value->len);
+	int err;
 
+	if (need > had && t->quota.limit - t->quota.used < need - had)
+		return -ENOSPC;
+	err = node_xattr_set(n, name, value->data, value->len);
 	if (err != 0)
 		return err;
+	t->quota.used += need - had;
 	node_touch_ctime(n);
 	t->changes++;
 	return 0;

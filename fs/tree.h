@@ -31,13 +31,15 @@ enum {
 #define TREE_RESERVED ".vault_pass"
 
 struct tree_limits {
-	uint64_t bytes; /* of contents, as allocated */
-	uint64_t nodes;
+	uint64_t
+		bytes; /* contents as allocated, targets, extended attributes */
+	uint64_t nodes; /* a further hard link counts as one, as on tmpfs */
 };
 
 struct tree_usage {
 	struct tree_limits limit, used;
-	uint64_t files; /* nodes that are not folders */
+	uint64_t files;	  /* nodes that are not folders */
+	uint64_t folders; /* with the root */
 };
 
 struct tree;
@@ -83,7 +85,10 @@ struct tree_birth {
 int tree_create(struct node **ret, struct tree *t, struct node *dir,
 		const char *name, const struct tree_birth *what);
 
-/* Give n, not a folder, one more name.  Errors as tree_create(), -EPERM. */
+/*
+ * Give n, not a folder, one more name.  Errors as tree_create(), and -EPERM
+ * for a folder.
+ */
 int tree_link(struct tree *t, struct node *n, struct node *dir,
 	      const char *name);
 
@@ -131,7 +136,7 @@ struct xattr_value {
 	size_t len;
 };
 
-/* Set an extended attribute.  0 or -ENOMEM. */
+/* Set an extended attribute.  0, -ENOSPC or -ENOMEM. */
 int tree_setxattr(struct tree *t, struct node *n, const char *name,
 		  const struct xattr_value *value);
 

@@ -2,6 +2,7 @@
 #include "vault.h"
 
 #include "crypto/mem.h"
+#include "crypto/secret.h"
 #include "pack.h"
 
 #include <errno.h>

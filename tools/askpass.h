@@ -8,7 +8,7 @@
  * environment variable.
  */
 
-#include "crypto/mem.h"
+#include "crypto/secret.h"
 #include "msg.h"
 #include "options.h"
 

@@ -14,6 +14,7 @@
 
 #include "control.h"
 #include "crypto/crypto.h"
+#include "crypto/mem.h"
 #include "fs/fuse.h"
 #include "mounts.h"
 #include "openvault.h"
@@ -234,7 +235,7 @@ static void do_status(void *ctx, FILE *out)
 		      (unsigned long long)u.limit.bytes);
 	(void)fprintf(out, "files=%llu\nfolders=%llu\nlimit_inodes=%llu\n",
 		      (unsigned long long)u.files,
-		      (unsigned long long)(u.used.nodes - u.files),
+		      (unsigned long long)u.folders,
 		      (unsigned long long)u.limit.nodes);
 	(void)fprintf(out, "locked_bytes=%zu\n", mem_locked());
 	(void)fprintf(out, "skipped=%llu\n", (unsigned long long)s.skipped);

@@ -8,24 +8,23 @@
 
 static int add(struct mounts *m, struct libmnt_fs *fs)
 {
-	struct mounted *list, new = {.dev = mnt_fs_get_devno(fs)};
+	struct mounted *list, *new;
 	char *value;
 	size_t len;
 
-	if (mnt_fs_get_option(fs, "user_id", &value, &len) == 0)
-		new.owner = (uid_t)strtoul(value, NULL, 10);
-	new.dir = strdup(mnt_fs_get_target(fs));
-	new.vault = strdup(mnt_fs_get_source(fs));
 	list = realloc(m->list, (m->count + 1) * sizeof(*list));
-	if (list != NULL)
-		m->list = list;
-	if (new.dir == NULL || new.vault == NULL || list == NULL) {
-		free(new.dir);
-		free(new.vault);
+	if (list == NULL)
 		return -ENOMEM;
-	}
-	m->list[m->count++] = new;
-	return 0;
+	m->list = list;
+	new = &list[m->count++];
+	*new = (struct mounted){
+		.dir = strdup(mnt_fs_get_target(fs)),
+		.vault = strdup(mnt_fs_get_source(fs)),
+		.dev = mnt_fs_get_devno(fs),
+	};
+	if (mnt_fs_get_option(fs, "user_id", &value, &len) == 0)
+		new->owner = (uid_t)strtoul(value, NULL, 10);
+	return new->dir != NULL &&new->vault != NULL ? 0 : -ENOMEM;
 }
 
 int mounts_read(struct mounts *ret)

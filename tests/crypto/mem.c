@@ -2,6 +2,7 @@
 /* What mem.h promises of the memory it hands out. */
 #include "crypto/mem.h"
 #include "common.h"
+#include "crypto/secret.h"
 #include "procfs.h"
 
 #include <errno.h>

@@ -6,6 +6,7 @@
  */
 #include "common.h"
 #include "crypto/mem.h"
+#include "crypto/secret.h"
 #include "procfs.h"
 
 #include <errno.h>

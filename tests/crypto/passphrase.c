@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "crypto/passphrase.h"
 #include "common.h"
+#include "crypto/mem.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+#include "secret.h"
+
+#include "mem.h"
+
+#include <errno.h>
+
+int secret_alloc(struct secret *ret, size_t len)
+{
+	uint8_t *data = mem_alloc(len);
+
+	if (data == NULL)
+		return -ENOMEM;
+	*ret = (struct secret){data, len};
+	return 0;
+}
+
+void secret_free(struct secret *s)
+{
+	mem_free(s->data);
+	*s = (struct secret){0};
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TZ_SECRET_H
+#define TZ_SECRET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Plaintext or a key, in memory of mem.h: locked, and wiped on release.
+ * {0} is a valid empty secret.
+ */
+struct secret {
+	uint8_t *data;
+	size_t len;
+};
+
+/* Make *ret a secret of len zero bytes.  0 or -ENOMEM. */
+int secret_alloc(struct secret *ret, size_t len);
+
+/* Wipe s and leave it empty.  An empty secret is a no-op. */
+void secret_free(struct secret *s);
+
+#endif
