@@ -21,6 +21,14 @@ struct store {
 	int lock;
 };
 
+/* Why the last call failed, as -errno: never 0, even if errno is. */
+static int failed(void)
+{
+	int err = errno;
+
+	return err > 0 ? -err : -EIO;
+}
+
 /* name with a dot before it and suffix behind it; NULL if out of memory. */
 static char *side_name(const char *name, const char *suffix)
 {
@@ -51,19 +59,16 @@ static char *resolve_new(const char *path)
 	return full;
 }
 
-/* A store for the absolute path, which it takes over. */
-static int store_new(struct store **ret, char *path)
+/* A store for the absolute path, which it takes over.  NULL: *err says why. */
+static struct store *store_new(char *path, int *err)
 {
-	struct store *s;
+	struct store *s = path != NULL ? calloc(1, sizeof(*s)) : NULL;
 	char *slash;
-	int err = 0;
 
-	if (path == NULL)
-		return -errno;
-	s = calloc(1, sizeof(*s));
+	*err = failed();
 	if (s == NULL) {
 		free(path);
-		return -ENOMEM;
+		return NULL;
 	}
 	s->dir = s->lock = -1;
 	s->path = path;
@@ -71,25 +76,19 @@ static int store_new(struct store **ret, char *path)
 	s->name = slash + 1;
 	s->lock_name = side_name(s->name, ".lock");
 	s->temp_name = side_name(s->name, ".new");
-	if (s->lock_name == NULL || s->temp_name == NULL) {
-		err = -ENOMEM;
-		goto out;
-	}
 	*slash = '\0';
-	s->dir = open(slash == path ? "/" : path,
-		      O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (s->dir < 0)
-		err = -errno;
+	if (s->lock_name != NULL && s->temp_name != NULL)
+		s->dir = open(slash == path ? "/" : path,
+			      O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	*err = failed();
 	*slash = '/';
-out:
-	if (err != 0)
-		store_close(s);
-	else
-		*ret = s;
-	return err;
+	if (s->dir >= 0)
+		return s;
+	store_close(s);
+	return NULL;
 }
 
-/* Take the lock, or say who cannot: -EAGAIN, -EROFS or another -errno. */
+/* Take the lock, or say who cannot: -EAGAIN, -EROFS or another failed(). */
 static int take_lock(struct store *s)
 {
 	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
@@ -97,9 +96,9 @@ static int take_lock(struct store *s)
 	s->lock = openat(s->dir, s->lock_name,
 			 O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
 	if (s->lock < 0)
-		return errno == EACCES || errno == EPERM ? -EROFS : -errno;
+		return errno == EACCES || errno == EPERM ? -EROFS : failed();
 	if (fcntl(s->lock, F_OFD_SETLK, &whole) != 0)
-		return errno == EACCES ? -EAGAIN : -errno;
+		return errno == EACCES ? -EAGAIN : failed();
 	return 0;
 }
 
@@ -117,61 +116,70 @@ static int check_regular(const struct store *s)
 	struct stat st;
 
 	if (fstatat(s->dir, s->name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-		return -errno;
+		return failed();
 	if (S_ISDIR(st.st_mode))
 		return -EISDIR;
 	return S_ISREG(st.st_mode) ? 0 : -ENOTSUP;
 }
 
+/* A store for a file that exists.  NULL: *err says why. */
+static struct store *open_existing(const char *path, int *err)
+{
+	struct store *s = store_new(realpath(path, NULL), err);
+
+	if (s == NULL)
+		return NULL;
+	*err = check_regular(s);
+	if (*err == 0)
+		return s;
+	store_close(s);
+	return NULL;
+}
+
+/* Hand out s, or close it if there was an error. */
+static int hand_out(struct store **ret, struct store *s, int err)
+{
+	if (err == 0)
+		*ret = s;
+	else
+		store_close(s);
+	return err;
+}
+
 int store_open_readonly(struct store **ret, const char *path)
 {
-	struct store *s = NULL;
-	int err = store_new(&s, realpath(path, NULL));
+	int err;
+	struct store *s = open_existing(path, &err);
 
-	if (err != 0)
-		return err;
-	err = check_regular(s);
-	if (err != 0)
-		store_close(s);
-	else
-		*ret = s;
-	return err;
+	return hand_out(ret, s, err);
 }
 
 int store_open(struct store **ret, const char *path)
 {
-	struct store *s = NULL;
-	int err = store_open_readonly(&s, path);
+	int err;
+	struct store *s = open_existing(path, &err);
 
-	if (err != 0)
+	if (s == NULL)
 		return err;
 	if (is_mount_point(s) || faccessat(s->dir, ".", W_OK, AT_EACCESS) != 0)
 		err = -EROFS;
 	else
 		err = take_lock(s);
-	if (err != 0)
-		store_close(s);
-	else
-		*ret = s;
-	return err;
+	return hand_out(ret, s, err);
 }
 
 int store_create(struct store **ret, const char *path)
 {
-	struct store *s = NULL;
-	int err = store_new(&s, resolve_new(path));
+	int err;
+	struct store *s = store_new(resolve_new(path), &err);
 
-	if (err != 0)
+	if (s == NULL)
 		return err;
 	err = take_lock(s);
 	if (err == 0 &&
 	    faccessat(s->dir, s->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		err = -EEXIST;
-	if (err != 0)
-		store_close(s);
-	else
-		*ret = s;
-	return err;
+	return hand_out(ret, s, err);
 }
 
 static int read_all(int fd, uint8_t *buf, size_t len)
@@ -182,7 +190,7 @@ static int read_all(int fd, uint8_t *buf, size_t len)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return -errno;
+			return failed();
 		if (n == 0)
 			return -EIO; /* it shrank meanwhile */
 		buf += n;
@@ -199,9 +207,9 @@ int store_load(struct blob *ret, const struct store *s, uint64_t limit)
 	int err = 0;
 
 	if (fd < 0)
-		return -errno;
+		return failed();
 	if (fstat(fd, &st) != 0) {
-		err = -errno;
+		err = failed();
 		goto out;
 	}
 	if ((uint64_t)st.st_size > limit) {
@@ -233,7 +241,7 @@ static int write_all(int fd, const uint8_t *buf, size_t len)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return -errno;
+			return failed();
 		buf += n;
 		len -= (size_t)n;
 	}
@@ -248,12 +256,12 @@ static int write_temp(struct store *s, const struct blob *b)
 
 	/* The lock is ours, so a file that is there is a crash's. */
 	if (unlinkat(s->dir, s->temp_name, 0) != 0 && errno != ENOENT)
-		return -errno;
+		return failed();
 	fd = openat(s->dir, s->temp_name,
 		    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
 		    FILE_MODE);
 	if (fd < 0)
-		return -errno;
+		return failed();
 	/* A full disk is found out here, where the filesystem can tell. */
 	err = b->len > 0 ? posix_fallocate(fd, 0, (off_t)b->len) : 0;
 	err = err == EOPNOTSUPP || err == EINVAL ? 0 : -err;
@@ -263,11 +271,11 @@ static int write_temp(struct store *s, const struct blob *b)
 	if (err == 0 &&
 	    fstatat(s->dir, s->name, &old, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    fchown(fd, old.st_uid, old.st_gid) != 0 && errno != EPERM)
-		err = -errno;
+		err = failed();
 	if (err == 0 && fsync(fd) != 0)
-		err = -errno;
+		err = failed();
 	if (close(fd) != 0 && err == 0)
-		err = -errno;
+		err = failed();
 	return err;
 }
 
@@ -279,12 +287,12 @@ int store_save(struct store *s, const struct blob *b)
 		return -EROFS;
 	err = write_temp(s, b);
 	if (err == 0 && renameat(s->dir, s->temp_name, s->dir, s->name) != 0)
-		err = -errno;
+		err = failed();
 	if (err != 0) {
 		(void)unlinkat(s->dir, s->temp_name, 0);
 		return err;
 	}
-	return fsync(s->dir) == 0 ? 0 : -errno;
+	return fsync(s->dir) == 0 ? 0 : failed();
 }
 
 const char *store_path(const struct store *s)

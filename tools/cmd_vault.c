@@ -119,13 +119,13 @@ static bool is_unlocked(const struct command_line *c, const char *vault)
 {
 	char *real = realpath(vault, NULL);
 	const struct mounted *found = NULL;
-	struct mounts m = {0};
+	struct mounted *m = NULL;
 
 	if (real != NULL && mounts_read(&m) == 0)
-		found = mounts_of(&m, real);
+		found = mounts_of(m, real);
 	if (found != NULL && !c->quiet)
 		(void)printf("%s: unlocked already at %s\n", vault, found->dir);
-	mounts_free(&m);
+	mounts_free(m);
 	free(real);
 	return found != NULL;
 }
@@ -214,14 +214,14 @@ static enum exit_code tell_daemon(const struct command_line *c,
 {
 	struct control_answer answer = {0};
 	const struct mounted *target;
-	struct mounts m = {0};
+	struct mounted *m = NULL;
 	enum exit_code code;
 	int err = mounts_read(&m);
 
 	if (err != 0)
 		return msg_fail(EXIT_FAILED, "cannot read the mount table: %s",
 				msg_error(err));
-	code = target_find(&target, &m, target_name(c));
+	code = target_find(&target, m, target_name(c));
 	if (code == EXIT_DONE) {
 		err = control_ask(&answer, target->owner, target->dev, word);
 		if (err == 0)
@@ -231,7 +231,7 @@ static enum exit_code tell_daemon(const struct command_line *c,
 	if (code == EXIT_DONE && !c->quiet)
 		(void)printf("%s: %s\n", target->vault, done);
 	free(answer.body);
-	mounts_free(&m);
+	mounts_free(m);
 	return code;
 }
 
@@ -249,7 +249,7 @@ enum exit_code cmd_status(const struct command_line *c)
 {
 	const char *name = target_name(c);
 	const struct mounted *one = NULL;
-	struct mounts m = {0};
+	struct mounted *m = NULL;
 	enum exit_code code = EXIT_DONE;
 	int err = mounts_read(&m);
 
@@ -257,9 +257,9 @@ enum exit_code cmd_status(const struct command_line *c)
 		return msg_fail(EXIT_FAILED, "cannot read the mount table: %s",
 				msg_error(err));
 	if (name != NULL)
-		code = target_find(&one, &m, name);
+		code = target_find(&one, m, name);
 	if (code == EXIT_DONE)
-		code = status_print(&m, one, c->json);
-	mounts_free(&m);
+		code = status_print(m, one, c->json);
+	mounts_free(m);
 	return code;
 }

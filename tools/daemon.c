@@ -324,11 +324,11 @@ static void start_control(struct daemon *d)
 {
 	const struct control_ops ops = {do_status, do_save, do_lock, d};
 	const struct mounted *ours = NULL;
-	struct mounts m = {0};
+	struct mounted *m = NULL;
 	int err = mounts_read(&m);
 
 	if (err == 0)
-		ours = mounts_at(&m, d->parts->dir);
+		ours = mounts_at(m, d->parts->dir);
 	if (err == 0)
 		err = ours != NULL ? control_start(&d->control, d->loop,
 						   ours->dev, &ops)
@@ -337,7 +337,7 @@ static void start_control(struct daemon *d)
 		msg_say("%s: no control socket (%s); end this mount with "
 			"umount",
 			d->parts->dir, msg_error(err));
-	mounts_free(&m);
+	mounts_free(m);
 }
 
 static enum exit_code start(struct daemon *d)

@@ -26,13 +26,13 @@ static const char in_use[] =
 /* Is the vault at path mounted anywhere in sight? */
 static bool is_mounted(const char *path)
 {
-	struct mounts m;
+	struct mounted *m;
 	char *real = realpath(path, NULL);
 	bool found = false;
 
 	if (real != NULL && mounts_read(&m) == 0) {
-		found = mounts_of(&m, real) != NULL;
-		mounts_free(&m);
+		found = mounts_of(m, real) != NULL;
+		mounts_free(m);
 	}
 	free(real);
 	return found;

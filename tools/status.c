@@ -132,26 +132,25 @@ static char *ask(const struct mounted *m)
 	return answer.body;
 }
 
-enum exit_code status_print(const struct mounts *m, const struct mounted *one,
+enum exit_code status_print(const struct mounted *m, const struct mounted *one,
 			    bool json)
 {
 	json_t *all = json ? json_array() : NULL;
 	size_t shown = 0;
 
-	for (size_t i = 0; i < m->count; i++) {
-		const struct mounted *it = &m->list[i];
+	for (; m != NULL; m = m->next) {
 		char *body;
 
-		if (one != NULL ? it != one
-				: it->owner != geteuid() && geteuid() != 0)
+		if (one != NULL ? m != one
+				: m->owner != geteuid() && geteuid() != 0)
 			continue;
-		body = ask(it);
+		body = ask(m);
 		if (json) {
-			(void)json_array_append_new(all, to_json(it, body));
+			(void)json_array_append_new(all, to_json(m, body));
 		} else {
 			if (shown > 0)
 				(void)putchar('\n');
-			print_text(it, body);
+			print_text(m, body);
 		}
 		shown++;
 		free(body);

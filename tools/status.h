@@ -13,7 +13,7 @@
  * Print, to standard output, the status of one, or with NULL of all in m that
  * this user may ask: for people, or as a JSON array of objects.
  */
-enum exit_code status_print(const struct mounts *m, const struct mounted *one,
+enum exit_code status_print(const struct mounted *m, const struct mounted *one,
 			    bool json);
 
 #endif

@@ -67,7 +67,7 @@ static char *resolve(const char *name)
 	return full;
 }
 
-static const struct mounted *find_named(const struct mounts *m,
+static const struct mounted *find_named(const struct mounted *m,
 					const char *name)
 {
 	const struct mounted *found = NULL;
@@ -82,7 +82,7 @@ static const struct mounted *find_named(const struct mounts *m,
 	return found;
 }
 
-enum exit_code target_find(const struct mounted **ret, const struct mounts *m,
+enum exit_code target_find(const struct mounted **ret, const struct mounted *m,
 			   const char *name)
 {
 	char project[PATH_MAX];
@@ -99,15 +99,15 @@ enum exit_code target_find(const struct mounted **ret, const struct mounts *m,
 	}
 	if (target_project_vault(project))
 		*ret = find_named(m, project);
-	for (size_t i = 0; *ret == NULL && i < m->count; i++) {
-		if (m->list[i].owner != geteuid())
+	for (; *ret == NULL && m != NULL; m = m->next) {
+		if (m->owner != geteuid())
 			continue;
-		for (size_t j = i + 1; j < m->count; j++)
-			if (m->list[j].owner == geteuid())
+		for (const struct mounted *o = m->next; o != NULL; o = o->next)
+			if (o->owner == geteuid())
 				return msg_fail(EXIT_USAGE,
 						"several vaults are mounted; "
 						"name one of 'tazpod status'");
-		*ret = &m->list[i];
+		*ret = m;
 	}
 	if (*ret == NULL)
 		return msg_fail(EXIT_FAILED, "no vault is mounted");

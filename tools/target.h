@@ -27,7 +27,7 @@ bool target_default_dir(char path[static PATH_MAX]);
  * project's, else the only one that this user has.  What goes wrong is said:
  * EXIT_FAILED, and EXIT_USAGE if there are several to choose from.
  */
-enum exit_code target_find(const struct mounted **ret, const struct mounts *m,
+enum exit_code target_find(const struct mounted **ret, const struct mounted *m,
 			   const char *name);
 
 #endif
