@@ -31,11 +31,8 @@ static void reply_err(fuse_req_t req, int err)
 	(void)fuse_reply_err(req, -err);
 }
 
-/*
- * The node of a request that reads.  NULL: it has been answered.  ESTALE is
- * for a number that means nothing, which no honest kernel sends.
- */
-static struct node *begin_read(fuse_req_t req, fuse_ino_t ino)
+/* ESTALE is for a number that means nothing, which no honest kernel sends. */
+struct node *fuse_ops_begin_read(fuse_req_t req, fuse_ino_t ino)
 {
 	struct node *n = node_of(req, ino);
 
@@ -51,50 +48,25 @@ static struct node *begin_write(fuse_req_t req, fuse_ino_t ino)
 		reply_err(req, -EIO);
 		return NULL;
 	}
-	return begin_read(req, ino);
+	return fuse_ops_begin_read(req, ino);
 }
 
-static void fill_stat(const struct mount *m, const struct node *n,
-		      struct stat *st)
-{
-	const struct attr *a = &n->attr;
-	const struct mount_view *v = &m->view;
-
-	*st = (struct stat){
-		.st_ino = n->ino,
-		.st_mode = a->mode,
-		.st_nlink = n->nlink,
-		.st_uid = v->set_uid ? v->uid : a->uid,
-		.st_gid = v->set_gid ? v->gid : a->gid,
-		.st_rdev = a->rdev,
-		.st_size = (off_t)a->size,
-		.st_blocks = (blkcnt_t)((node_stored(n) + 511) / 512),
-		/* stdio writes in pieces of this, a request each. */
-		.st_blksize = FUSE_OPS_MAX_IO,
-		.st_atim = a->atime,
-		.st_mtim = a->mtime,
-		.st_ctim = a->ctime,
-	};
-	if (v->set_umask && !S_ISLNK(a->mode))
-		st->st_mode = (a->mode & S_IFMT) | (0777 & ~v->umask);
-}
-
-static void fill_entry(const struct mount *m, const struct node *n,
-		       struct fuse_entry_param *e)
+void fuse_ops_fill_entry(const struct mount *m, const struct node *n,
+			 struct fuse_entry_param *e)
 {
 	*e = (struct fuse_entry_param){
 		.ino = n->ino,
 		.attr_timeout = for_ever,
 		.entry_timeout = for_ever,
 	};
-	fill_stat(m, n, &e->attr);
+	fuse_view_stat(&m->view, n, &e->attr);
 }
 
 static void reply_attr(fuse_req_t req, const struct node *n)
 {
 	struct stat st;
 
-	fill_stat(mount_of(req), n, &st);
+	fuse_view_stat(&mount_of(req)->view, n, &st);
 	(void)fuse_reply_attr(req, &st, for_ever);
 }
 
@@ -104,7 +76,7 @@ static void reply_entry(fuse_req_t req, struct node *n)
 	struct mount *m = mount_of(req);
 	struct fuse_entry_param e;
 
-	fill_entry(m, n, &e);
+	fuse_ops_fill_entry(m, n, &e);
 	n->lookups++;
 	if (fuse_reply_entry(req, &e) != 0)
 		tree_forget(m->parts.tree, n, 1);
@@ -136,7 +108,7 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 
 static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	struct node *dir = begin_read(req, parent), *n;
+	struct node *dir = fuse_ops_begin_read(req, parent), *n;
 	struct fuse_entry_param none = {.entry_timeout = for_ever};
 	int err;
 
@@ -176,7 +148,7 @@ static void op_forget_multi(fuse_req_t req, size_t count,
 static void op_getattr(fuse_req_t req, fuse_ino_t ino,
 		       struct fuse_file_info *fi)
 {
-	struct node *n = begin_read(req, ino);
+	struct node *n = fuse_ops_begin_read(req, ino);
 
 	(void)fi;
 	if (n != NULL)
@@ -212,26 +184,6 @@ static unsigned set_of(int to_set)
 	return set;
 }
 
-/*
- * An owner that the mount shows in place of the vault's cannot be changed;
- * setting what is shown already changes nothing.
- */
-static int check_view(const struct mount_view *v, const struct stat *st,
-		      unsigned *set)
-{
-	if ((*set & SET_UID) && v->set_uid) {
-		if (st->st_uid != v->uid)
-			return -EPERM;
-		*set &= ~(unsigned)SET_UID;
-	}
-	if ((*set & SET_GID) && v->set_gid) {
-		if (st->st_gid != v->gid)
-			return -EPERM;
-		*set &= ~(unsigned)SET_GID;
-	}
-	return 0;
-}
-
 static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st,
 		       int to_set, struct fuse_file_info *fi)
 {
@@ -251,7 +203,7 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st,
 	(void)fi;
 	if (n == NULL)
 		return;
-	err = check_view(&m->view, st, &set);
+	err = fuse_view_check(&m->view, st, &set);
 	if (err == 0)
 		err = tree_setattr(m->parts.tree, n, &attr, set);
 	if (err != 0)
@@ -262,7 +214,7 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st,
 
 static void op_readlink(fuse_req_t req, fuse_ino_t ino)
 {
-	struct node *n = begin_read(req, ino);
+	struct node *n = fuse_ops_begin_read(req, ino);
 
 	if (n == NULL)
 		return;
@@ -336,7 +288,7 @@ static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 
 	if (n == NULL)
 		return;
-	fill_entry(m, n, &e);
+	fuse_ops_fill_entry(m, n, &e);
 	fi->keep_cache = 1;
 	n->lookups++;
 	if (fuse_reply_create(req, &e, fi) != 0)
@@ -351,7 +303,7 @@ static void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent,
 
 	if (n == NULL)
 		return;
-	dir = begin_read(req, parent);
+	dir = fuse_ops_begin_read(req, parent);
 	if (dir == NULL)
 		return;
 	err = tree_link(mount_of(req)->parts.tree, n, dir, name);
@@ -389,7 +341,7 @@ static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 
 	if (from.dir == NULL)
 		return;
-	to.dir = begin_read(req, new_parent);
+	to.dir = fuse_ops_begin_read(req, new_parent);
 	if (to.dir != NULL)
 		reply_err(req, tree_rename(mount_of(req)->parts.tree, &from,
 					   &to, flags));
@@ -399,7 +351,7 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t len, off_t off,
 		    struct fuse_file_info *fi)
 {
 	struct mount *m = mount_of(req);
-	struct node *n = begin_read(req, ino);
+	struct node *n = fuse_ops_begin_read(req, ino);
 	ssize_t done;
 
 	(void)fi;
@@ -459,108 +411,18 @@ static void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
 	sync_all(req);
 }
 
-/* A listing that is being put together in the bounce buffer. */
-struct listing {
-	fuse_req_t req;
-	struct mount *mount;
-	bool plus; /* with attributes, each counting as a lookup */
-	size_t len, room;
-};
-
-/* Add one name.  False: it does not fit any more. */
-static bool list_name(struct listing *l, const char *name, const struct node *n,
-		      off_t cookie)
-{
-	char *at = (char *)l->mount->bounce + l->len;
-	struct fuse_entry_param e;
-	size_t size;
-
-	fill_entry(l->mount, n, &e);
-	if (l->plus)
-		size = fuse_add_direntry_plus(l->req, at, l->room - l->len,
-					      name, &e, cookie);
-	else
-		size = fuse_add_direntry(l->req, at, l->room - l->len, name,
-					 &e.attr, cookie);
-	if (size > l->room - l->len)
-		return false;
-	l->len += size;
-	return true;
-}
-
-/* Fill l from the cookie off on. */
-static void list_dir(struct listing *l, const struct node *dir, off_t off)
-{
-	const struct entry *e;
-
-	if (off < 1 && !list_name(l, ".", dir, 1))
-		return;
-	if (off < 2 && !list_name(l, "..", dir->parent, 2))
-		return;
-	e = dir_next(&dir->dir, off < DIR_FIRST ? DIR_FIRST : (uint64_t)off);
-	for (; e != NULL; e = dir_next(&dir->dir, e->cookie)) {
-		if (!list_name(l, e->name, e->node, (off_t)e->cookie))
-			return;
-		if (l->plus)
-			e->node->lookups++;
-	}
-}
-
-/* Take back the references of a plus listing that never arrived. */
-static void unlist(struct listing *l, const struct node *dir, off_t off)
-{
-	const struct entry *e;
-	size_t len = l->len;
-
-	l->len = 0;
-	if ((off < 1 && !list_name(l, ".", dir, 1)) ||
-	    (off < 2 && !list_name(l, "..", dir->parent, 2)))
-		return;
-	e = dir_next(&dir->dir, off < DIR_FIRST ? DIR_FIRST : (uint64_t)off);
-	for (; e != NULL && l->len < len; e = dir_next(&dir->dir, e->cookie)) {
-		(void)list_name(l, e->name, e->node, (off_t)e->cookie);
-		tree_forget(l->mount->parts.tree, e->node, 1);
-	}
-}
-
-static void readdir(fuse_req_t req, fuse_ino_t ino, size_t len, off_t off,
-		    bool plus)
-{
-	struct mount *m = mount_of(req);
-	struct node *dir = begin_read(req, ino);
-	struct listing l = {
-		.req = req,
-		.mount = m,
-		.plus = plus,
-		.room = len < FUSE_OPS_MAX_IO ? len : FUSE_OPS_MAX_IO,
-	};
-
-	if (dir == NULL)
-		return;
-	if (!S_ISDIR(dir->attr.mode)) {
-		reply_err(req, -ENOTDIR);
-		return;
-	}
-	/* A removed folder is empty, even of "." and "..". */
-	if (dir->nlink > 0)
-		list_dir(&l, dir, off);
-	if (fuse_reply_buf(req, (char *)m->bounce, l.len) != 0 && plus)
-		unlist(&l, dir, off);
-	explicit_bzero(m->bounce, l.len);
-}
-
 static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t len, off_t off,
 		       struct fuse_file_info *fi)
 {
 	(void)fi;
-	readdir(req, ino, len, off, false);
+	fuse_dir_read(req, ino, len, off, false);
 }
 
 static void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t len,
 			   off_t off, struct fuse_file_info *fi)
 {
 	(void)fi;
-	readdir(req, ino, len, off, true);
+	fuse_dir_read(req, ino, len, off, true);
 }
 
 static void op_statfs(fuse_req_t req, fuse_ino_t ino)

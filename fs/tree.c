@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "tree.h"
+#include "tree_impl.h"
 
 #include "crypto/mem.h"
 
 #include <errno.h>
-#include <stdio.h> /* RENAME_NOREPLACE */
 #include <string.h>
 #include <sys/stat.h>
 
@@ -12,15 +11,6 @@ enum {
 	TARGET_MAX = 4095, /* PATH_MAX without its NUL */
 	/* Beyond this tar(5)'s and off_t's arithmetic would overflow. */
 	SIZE_LIMIT_LOG2 = 62,
-};
-
-struct tree {
-	struct node **nodes; /* by inode number; 0 is never used */
-	size_t node_room;
-	uint64_t free_hint; /* no free number is lower */
-	struct quota quota;
-	struct tree_usage usage;
-	uint64_t changes;
 };
 
 /* Put n into the table.  0 or -ENOMEM. */
@@ -129,12 +119,12 @@ uint64_t tree_changes(const struct tree *t)
 	return t->changes;
 }
 
-static bool is_root(const struct node *n)
+bool tree_is_root(const struct node *n)
 {
 	return n->ino == TREE_ROOT;
 }
 
-static int check_name(const struct node *dir, const char *name)
+int tree_check_name(const struct node *dir, const char *name)
 {
 	if (!S_ISDIR(dir->attr.mode))
 		return -ENOTDIR;
@@ -143,10 +133,9 @@ static int check_name(const struct node *dir, const char *name)
 	return 0;
 }
 
-/* May dir get an entry called name? */
-static int check_new(const struct node *dir, const char *name)
+int tree_check_new(const struct node *dir, const char *name)
 {
-	int err = check_name(dir, name);
+	int err = tree_check_name(dir, name);
 
 	if (err != 0)
 		return err;
@@ -155,7 +144,7 @@ static int check_new(const struct node *dir, const char *name)
 	if (name[0] == '\0' || strcmp(name, ".") == 0 ||
 	    strcmp(name, "..") == 0 || strchr(name, '/') != NULL)
 		return -EINVAL;
-	if (is_root(dir) && strcmp(name, TREE_RESERVED) == 0)
+	if (tree_is_root(dir) && strcmp(name, TREE_RESERVED) == 0)
 		return -EPERM;
 	return 0;
 }
@@ -164,7 +153,7 @@ int tree_lookup(struct node **ret, const struct tree *t, const struct node *dir,
 		const char *name)
 {
 	struct entry *e;
-	int err = check_name(dir, name);
+	int err = tree_check_name(dir, name);
 
 	(void)t;
 	if (err != 0)
@@ -176,29 +165,13 @@ int tree_lookup(struct node **ret, const struct tree *t, const struct node *dir,
 	return 0;
 }
 
-/* Folders from the root down to dir. */
-static unsigned depth(const struct node *dir)
+unsigned tree_depth(const struct node *dir)
 {
 	unsigned n = 0;
 
-	for (; !is_root(dir); dir = dir->parent)
+	for (; !tree_is_root(dir); dir = dir->parent)
 		n++;
 	return n;
-}
-
-/* The most folders in a row below and with dir.  Bounded as depth() is. */
-static unsigned height(const struct node *dir)
-{
-	const struct entry *e = dir_next(&dir->dir, 0);
-	unsigned most = 0;
-
-	for (; e != NULL; e = dir_next(&dir->dir, e->cookie)) {
-		unsigned n = S_ISDIR(e->node->attr.mode) ? height(e->node) : 0;
-
-		if (n > most)
-			most = n;
-	}
-	return most + 1;
 }
 
 /* A node as b says, in the table, without a name. */
@@ -239,13 +212,13 @@ int tree_create(struct node **ret, struct tree *t, struct node *dir,
 	struct tree_birth b = *what;
 	bool is_dir = S_ISDIR(b.attr.mode);
 	struct node *n;
-	int err = check_new(dir, name);
+	int err = tree_check_new(dir, name);
 
 	if (err != 0)
 		return err;
 	if (dir_find(&dir->dir, name) != NULL)
 		return -EEXIST;
-	if (is_dir && depth(dir) >= TREE_DEPTH_MAX)
+	if (is_dir && tree_depth(dir) >= TREE_DEPTH_MAX)
 		return -ENAMETOOLONG;
 	if (dir->attr.mode & S_ISGID) {
 		b.attr.gid = dir->attr.gid;
@@ -274,7 +247,7 @@ int tree_create(struct node **ret, struct tree *t, struct node *dir,
 int tree_link(struct tree *t, struct node *n, struct node *dir,
 	      const char *name)
 {
-	int err = check_new(dir, name);
+	int err = tree_check_new(dir, name);
 
 	if (err != 0)
 		return err;
@@ -295,8 +268,7 @@ int tree_link(struct tree *t, struct node *n, struct node *dir,
 	return 0;
 }
 
-/* Take e's name from dir, and one link from its node. */
-static void drop_entry(struct tree *t, struct node *dir, struct entry *e)
+void tree_drop_entry(struct tree *t, struct node *dir, struct entry *e)
 {
 	struct node *n = e->node;
 
@@ -315,7 +287,7 @@ static void drop_entry(struct tree *t, struct node *dir, struct entry *e)
 
 int tree_unlink(struct tree *t, struct node *dir, const char *name)
 {
-	int err = check_name(dir, name);
+	int err = tree_check_name(dir, name);
 	struct entry *e;
 
 	if (err != 0)
@@ -325,13 +297,13 @@ int tree_unlink(struct tree *t, struct node *dir, const char *name)
 		return -ENOENT;
 	if (S_ISDIR(e->node->attr.mode))
 		return -EISDIR;
-	drop_entry(t, dir, e);
+	tree_drop_entry(t, dir, e);
 	return 0;
 }
 
 int tree_rmdir(struct tree *t, struct node *dir, const char *name)
 {
-	int err = check_name(dir, name);
+	int err = tree_check_name(dir, name);
 	struct entry *e;
 
 	if (err != 0)
@@ -343,124 +315,7 @@ int tree_rmdir(struct tree *t, struct node *dir, const char *name)
 		return -ENOTDIR;
 	if (e->node->dir.count > 0)
 		return -ENOTEMPTY;
-	drop_entry(t, dir, e);
-	return 0;
-}
-
-/* Is n dir itself or a folder above it? */
-static bool holds(const struct node *n, const struct node *dir)
-{
-	while (dir != n && !is_root(dir))
-		dir = dir->parent;
-	return dir == n;
-}
-
-/* May the folder or file n take the place of old? */
-static int check_replace(const struct node *n, const struct node *old)
-{
-	if (!S_ISDIR(old->attr.mode))
-		return S_ISDIR(n->attr.mode) ? -ENOTDIR : 0;
-	if (!S_ISDIR(n->attr.mode))
-		return -EISDIR;
-	return old->dir.count > 0 ? -ENOTEMPTY : 0;
-}
-
-/* A folder moved: its ".." and both parents' link counts follow. */
-static void reparent(struct node *n, struct node *from, struct node *to)
-{
-	if (!S_ISDIR(n->attr.mode))
-		return;
-	n->parent = to;
-	from->nlink--;
-	to->nlink++;
-}
-
-static void exchange(struct node *from, struct entry *a, struct node *to,
-		     struct entry *b)
-{
-	struct node *n = a->node;
-
-	a->node = b->node;
-	b->node = n;
-	reparent(b->node, from, to);
-	reparent(a->node, to, from);
-}
-
-/* Would n and all below it still be within the depth allowed? */
-static bool fits_below(const struct node *n, const struct node *dir,
-		       const struct node *old_dir)
-{
-	unsigned above = depth(dir);
-
-	if (!S_ISDIR(n->attr.mode) || above <= depth(old_dir))
-		return true;
-	return above + height(n) <= TREE_DEPTH_MAX;
-}
-
-/* Move a's node to a new name, over the entry old, if any. */
-static int move(struct tree *t, struct node *from, struct entry *a,
-		const struct tree_place *to, struct entry *old)
-{
-	struct node *n = a->node;
-	int err;
-
-	if (old != NULL) {
-		err = check_replace(n, old->node);
-		if (err != 0)
-			return err;
-	}
-	/* The new entry first: it alone can fail. */
-	err = dir_add(&to->dir->dir, to->name, n);
-	if (err != 0)
-		return err;
-	if (old != NULL)
-		drop_entry(t, to->dir, old);
-	dir_remove(&from->dir, a);
-	reparent(n, from, to->dir);
-	return 0;
-}
-
-int tree_rename(struct tree *t, const struct tree_place *from,
-		const struct tree_place *to, unsigned flags)
-{
-	struct entry *a, *b;
-	struct node *n;
-	int err = check_name(from->dir, from->name);
-
-	if (err == 0)
-		err = check_new(to->dir, to->name);
-	if (err != 0)
-		return err;
-	a = dir_find(&from->dir->dir, from->name);
-	b = dir_find(&to->dir->dir, to->name);
-	if (a == NULL || (b == NULL && flags == RENAME_EXCHANGE))
-		return -ENOENT;
-	if (flags != 0 && flags != RENAME_NOREPLACE && flags != RENAME_EXCHANGE)
-		return -EINVAL;
-	if (b != NULL && flags == RENAME_NOREPLACE)
-		return -EEXIST;
-	if (b != NULL && b->node == a->node)
-		return 0;
-	if (holds(a->node, to->dir) ||
-	    (flags == RENAME_EXCHANGE && holds(b->node, from->dir)))
-		return -EINVAL;
-	if (!fits_below(a->node, to->dir, from->dir) ||
-	    (flags == RENAME_EXCHANGE &&
-	     !fits_below(b->node, from->dir, to->dir)))
-		return -ENAMETOOLONG;
-	n = a->node;
-	if (flags == RENAME_EXCHANGE) {
-		node_touch_ctime(b->node);
-		exchange(from->dir, a, to->dir, b);
-	} else {
-		err = move(t, from->dir, a, to, b);
-		if (err != 0)
-			return err;
-	}
-	node_touch_ctime(n);
-	node_touch_mtime(from->dir);
-	node_touch_mtime(to->dir);
-	t->changes++;
+	tree_drop_entry(t, dir, e);
 	return 0;
 }
 
@@ -549,6 +404,6 @@ ssize_t tree_write(struct tree *t, struct node *n, uint64_t off,
 void tree_forget(struct tree *t, struct node *n, uint64_t count)
 {
 	n->lookups -= count < n->lookups ? count : n->lookups;
-	if (!is_root(n))
+	if (!tree_is_root(n))
 		node_release(t, n);
 }
