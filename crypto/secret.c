@@ -4,6 +4,7 @@
 #include "mem.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
 
 int secret_alloc(struct secret *ret, size_t len)
 {
@@ -19,4 +20,10 @@ void secret_free(struct secret *s)
 {
 	mem_free(s->data);
 	*s = (struct secret){0};
+}
+
+bool secret_equal(const struct secret *a, const struct secret *b)
+{
+	return a->len == b->len &&
+	       (a->len == 0 || CRYPTO_memcmp(a->data, b->data, a->len) == 0);
 }

@@ -2,6 +2,7 @@
 #ifndef TZ_SECRET_H
 #define TZ_SECRET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,5 +20,8 @@ int secret_alloc(struct secret *ret, size_t len);
 
 /* Wipe s and leave it empty.  An empty secret is a no-op. */
 void secret_free(struct secret *s);
+
+/* Are a and b the same?  The time it takes tells nothing but their lengths. */
+bool secret_equal(const struct secret *a, const struct secret *b);
 
 #endif

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/crypto.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -217,10 +216,8 @@ enum exit_code askpass_new(struct secret *ret, const struct pass_source *s,
 	code = ask(&first, "New passphrase for", vault);
 	if (code == EXIT_DONE)
 		code = ask(&second, "Once more, for", vault);
-	same = first.len == second.len && first.data != NULL &&
-	       second.data != NULL &&
-	       CRYPTO_memcmp(first.data, second.data, first.len) == 0;
-	if (code == EXIT_DONE && same) {
+	same = code == EXIT_DONE && secret_equal(&first, &second);
+	if (same) {
 		*ret = first;
 		first = (struct secret){0};
 	} else if (code == EXIT_DONE) {

@@ -1,0 +1,49 @@
+#!/bin/sh
+# Layers are tested, not promised: who may include what.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+n=0
+
+# only FILES PATTERN PROMISE: includes that match PATTERN occur only in files
+# that match FILES.
+only()
+{
+	n=$((n + 1))
+	found=$(grep -nE "^#include [<\"]($2)" crypto/*.[ch] fs/*.[ch] \
+		tools/*.[ch] | grep -vE "^($1)" || true)
+	if [ -z "$found" ]; then
+		echo "ok $n - $3"
+	else
+		echo "not ok $n - $3"
+		echo "$found" | sed 's/^/# /'
+	fi
+}
+
+# sized LIMIT: no source file is longer.
+sized()
+{
+	n=$((n + 1))
+	found=$(wc -l crypto/*.[ch] fs/*.[ch] tools/*.[ch] |
+		awk -v limit="$1" '$2 != "total" && $1 > limit')
+	if [ -z "$found" ]; then
+		echo "ok $n - no source file is over $1 lines"
+	else
+		echo "not ok $n - no source file is over $1 lines"
+		echo "$found" | sed 's/^/# /'
+	fi
+}
+
+only 'fs/fuse|tools/options\.c' 'fuse' \
+	'only the FUSE adapter knows FUSE, and the options its option lists'
+only 'fs/tar_' 'archive' 'only the archive knows libarchive'
+only 'fs/pack\.c' 'isa-l|zstd' 'only pack.c knows compressors'
+only 'crypto/' 'openssl/' 'only crypto knows libcrypto'
+only 'fs/|tools/' 'fs/' 'crypto knows no files'
+only 'tools/' '(tools/|msg\.h|options\.h|jansson|libmount)' \
+	'crypto and fs know no tools'
+only 'fs/store\.c|fs/fuse\.c|fs/saver\.c|tools/|crypto/pages\.c|crypto/mem\.c|crypto/passphrase\.c' \
+	'fcntl\.h|unistd\.h' 'only the store knows files'
+only 'fs/(fuse|saver)|tools/' '"?fuse\.h|"?saver\.h' \
+	'the tree, the archive and the vault know no mount'
+sized 500
+echo "1..$n"
