@@ -2,7 +2,6 @@
 /* Folders listed for the kernel, with or without attributes. */
 #include "fuse_ops.h"
 
-#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -22,7 +21,7 @@ static bool list_name(struct listing *l, const char *name, const struct node *n,
 	struct fuse_entry_param e;
 	size_t size;
 
-	fuse_ops_fill_entry(l->mount, n, &e);
+	fuse_view_entry(&l->mount->view, n, &e);
 	if (l->plus)
 		size = fuse_add_direntry_plus(l->req, at, l->room - l->len,
 					      name, &e, cookie);
@@ -70,28 +69,22 @@ static void unlist(struct listing *l, const struct node *dir, off_t off)
 	}
 }
 
-void fuse_dir_read(fuse_req_t req, fuse_ino_t ino, size_t len, off_t off,
-		   bool plus)
+void fuse_dir_list(fuse_req_t req, const struct node *dir,
+		   const struct fuse_dir_request *what)
 {
 	struct mount *m = fuse_req_userdata(req);
-	struct node *dir = fuse_ops_begin_read(req, ino);
 	struct listing l = {
 		.req = req,
 		.mount = m,
-		.plus = plus,
-		.room = len < FUSE_OPS_MAX_IO ? len : FUSE_OPS_MAX_IO,
+		.plus = what->plus,
+		.room = what->len < FUSE_OPS_MAX_IO ? what->len
+						    : FUSE_OPS_MAX_IO,
 	};
 
-	if (dir == NULL)
-		return;
-	if (!S_ISDIR(dir->attr.mode)) {
-		(void)fuse_reply_err(req, ENOTDIR);
-		return;
-	}
 	/* A removed folder is empty, even of "." and "..". */
 	if (dir->nlink > 0)
-		list_dir(&l, dir, off);
-	if (fuse_reply_buf(req, (char *)m->bounce, l.len) != 0 && plus)
-		unlist(&l, dir, off);
+		list_dir(&l, dir, what->off);
+	if (fuse_reply_buf(req, (char *)m->bounce, l.len) != 0 && l.plus)
+		unlist(&l, dir, what->off);
 	explicit_bzero(m->bounce, l.len);
 }

@@ -13,8 +13,6 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
-static const double for_ever = 1e9; /* seconds */
-
 static struct mount *mount_of(fuse_req_t req)
 {
 	return fuse_req_userdata(req);
@@ -31,8 +29,11 @@ static void reply_err(fuse_req_t req, int err)
 	(void)fuse_reply_err(req, -err);
 }
 
-/* ESTALE is for a number that means nothing, which no honest kernel sends. */
-struct node *fuse_ops_begin_read(fuse_req_t req, fuse_ino_t ino)
+/*
+ * The node of a request that reads.  NULL: it has been answered.  ESTALE is
+ * for a number that means nothing, which no honest kernel sends.
+ */
+static struct node *begin_read(fuse_req_t req, fuse_ino_t ino)
 {
 	struct node *n = node_of(req, ino);
 
@@ -48,18 +49,7 @@ static struct node *begin_write(fuse_req_t req, fuse_ino_t ino)
 		reply_err(req, -EIO);
 		return NULL;
 	}
-	return fuse_ops_begin_read(req, ino);
-}
-
-void fuse_ops_fill_entry(const struct mount *m, const struct node *n,
-			 struct fuse_entry_param *e)
-{
-	*e = (struct fuse_entry_param){
-		.ino = n->ino,
-		.attr_timeout = for_ever,
-		.entry_timeout = for_ever,
-	};
-	fuse_view_stat(&m->view, n, &e->attr);
+	return begin_read(req, ino);
 }
 
 static void reply_attr(fuse_req_t req, const struct node *n)
@@ -67,7 +57,7 @@ static void reply_attr(fuse_req_t req, const struct node *n)
 	struct stat st;
 
 	fuse_view_stat(&mount_of(req)->view, n, &st);
-	(void)fuse_reply_attr(req, &st, for_ever);
+	(void)fuse_reply_attr(req, &st, FUSE_OPS_FOR_EVER);
 }
 
 /* Answer with a name's node, which the kernel then holds a reference to. */
@@ -76,7 +66,7 @@ static void reply_entry(fuse_req_t req, struct node *n)
 	struct mount *m = mount_of(req);
 	struct fuse_entry_param e;
 
-	fuse_ops_fill_entry(m, n, &e);
+	fuse_view_entry(&m->view, n, &e);
 	n->lookups++;
 	if (fuse_reply_entry(req, &e) != 0)
 		tree_forget(m->parts.tree, n, 1);
@@ -108,8 +98,8 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 
 static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	struct node *dir = fuse_ops_begin_read(req, parent), *n;
-	struct fuse_entry_param none = {.entry_timeout = for_ever};
+	struct node *dir = begin_read(req, parent), *n;
+	struct fuse_entry_param none = {.entry_timeout = FUSE_OPS_FOR_EVER};
 	int err;
 
 	if (dir == NULL)
@@ -148,7 +138,7 @@ static void op_forget_multi(fuse_req_t req, size_t count,
 static void op_getattr(fuse_req_t req, fuse_ino_t ino,
 		       struct fuse_file_info *fi)
 {
-	struct node *n = fuse_ops_begin_read(req, ino);
+	struct node *n = begin_read(req, ino);
 
 	(void)fi;
 	if (n != NULL)
@@ -214,7 +204,7 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st,
 
 static void op_readlink(fuse_req_t req, fuse_ino_t ino)
 {
-	struct node *n = fuse_ops_begin_read(req, ino);
+	struct node *n = begin_read(req, ino);
 
 	if (n == NULL)
 		return;
@@ -288,7 +278,7 @@ static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 
 	if (n == NULL)
 		return;
-	fuse_ops_fill_entry(m, n, &e);
+	fuse_view_entry(&m->view, n, &e);
 	fi->keep_cache = 1;
 	n->lookups++;
 	if (fuse_reply_create(req, &e, fi) != 0)
@@ -303,7 +293,7 @@ static void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent,
 
 	if (n == NULL)
 		return;
-	dir = fuse_ops_begin_read(req, parent);
+	dir = begin_read(req, parent);
 	if (dir == NULL)
 		return;
 	err = tree_link(mount_of(req)->parts.tree, n, dir, name);
@@ -341,7 +331,7 @@ static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 
 	if (from.dir == NULL)
 		return;
-	to.dir = fuse_ops_begin_read(req, new_parent);
+	to.dir = begin_read(req, new_parent);
 	if (to.dir != NULL)
 		reply_err(req, tree_rename(mount_of(req)->parts.tree, &from,
 					   &to, flags));
@@ -351,7 +341,7 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t len, off_t off,
 		    struct fuse_file_info *fi)
 {
 	struct mount *m = mount_of(req);
-	struct node *n = fuse_ops_begin_read(req, ino);
+	struct node *n = begin_read(req, ino);
 	ssize_t done;
 
 	(void)fi;
@@ -411,18 +401,35 @@ static void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
 	sync_all(req);
 }
 
+static void list(fuse_req_t req, fuse_ino_t ino,
+		 const struct fuse_dir_request *what)
+{
+	struct node *dir = begin_read(req, ino);
+
+	if (dir == NULL)
+		return;
+	if (S_ISDIR(dir->attr.mode))
+		fuse_dir_list(req, dir, what);
+	else
+		reply_err(req, -ENOTDIR);
+}
+
 static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t len, off_t off,
 		       struct fuse_file_info *fi)
 {
+	const struct fuse_dir_request what = {len, off, false};
+
 	(void)fi;
-	fuse_dir_read(req, ino, len, off, false);
+	list(req, ino, &what);
 }
 
 static void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t len,
 			   off_t off, struct fuse_file_info *fi)
 {
+	const struct fuse_dir_request what = {len, off, true};
+
 	(void)fi;
-	fuse_dir_read(req, ino, len, off, true);
+	list(req, ino, &what);
 }
 
 static void op_statfs(fuse_req_t req, fuse_ino_t ino)

@@ -16,6 +16,9 @@ enum {
 	FUSE_OPS_MAX_IO = 128 << 10,
 };
 
+/* Seconds that the kernel may keep what it has learnt. */
+#define FUSE_OPS_FOR_EVER 1e9
+
 struct mount {
 	struct mount_parts parts;
 	struct mount_events events;
@@ -43,15 +46,19 @@ int fuse_view_check(const struct mount_view *v, const struct stat *st,
 		    unsigned *set);
 
 /* n as an answer that the kernel may keep for ever. */
-void fuse_ops_fill_entry(const struct mount *m, const struct node *n,
-			 struct fuse_entry_param *e);
+void fuse_view_entry(const struct mount_view *v, const struct node *n,
+		     struct fuse_entry_param *e);
 
-/* The node of a request that reads.  NULL: it has been answered. */
-struct node *fuse_ops_begin_read(fuse_req_t req, fuse_ino_t ino);
+/* One READDIR, or with plus READDIRPLUS: len bytes from the cookie off on. */
+struct fuse_dir_request {
+	size_t len;
+	off_t off;
+	bool plus;
+};
 
-/* Answer a READDIR, or with plus a READDIRPLUS. */
-void fuse_dir_read(fuse_req_t req, fuse_ino_t ino, size_t len, off_t off,
-		   bool plus);
+/* Answer it for dir. */
+void fuse_dir_list(fuse_req_t req, const struct node *dir,
+		   const struct fuse_dir_request *what);
 
 /* One function per request; the user data of the session is a struct mount. */
 extern const struct fuse_lowlevel_ops fuse_ops;

@@ -29,6 +29,17 @@ void fuse_view_stat(const struct mount_view *v, const struct node *n,
 		st->st_mode = (a->mode & S_IFMT) | (0777 & ~v->umask);
 }
 
+void fuse_view_entry(const struct mount_view *v, const struct node *n,
+		     struct fuse_entry_param *e)
+{
+	*e = (struct fuse_entry_param){
+		.ino = n->ino,
+		.attr_timeout = FUSE_OPS_FOR_EVER,
+		.entry_timeout = FUSE_OPS_FOR_EVER,
+	};
+	fuse_view_stat(v, n, &e->attr);
+}
+
 int fuse_view_check(const struct mount_view *v, const struct stat *st,
 		    unsigned *set)
 {
