@@ -3,7 +3,8 @@
 PREFIX     ?= /usr/local
 DESTDIR    ?=
 BINDIR     ?= $(PREFIX)/bin
-SBINDIR    ?= $(PREFIX)/sbin
+# mount(8) looks for its helpers here and nowhere else.
+HELPERDIR  ?= /sbin
 MANDIR     ?= $(PREFIX)/share/man
 CC         ?= gcc
 PKG_CONFIG ?= pkg-config
@@ -39,7 +40,7 @@ objs = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c))
 PROGRAMS := $(B)/tazpodfs $(B)/tazpod $(B)/mount.tazpodfs
 MAINS    := $(PROGRAMS:$(B)/%=$(B)/tools/%.o)
 
-.PHONY: all check unit asan lint demo deps bench fuzz install uninstall clean
+.PHONY: all check unit asan tsan lint demo deps bench fuzz install uninstall clean
 all: $(PROGRAMS)
 
 ## One library per layer.  The link lines below are the architecture.
@@ -69,6 +70,13 @@ $(B)/mount.tazpodfs: $(B)/tools/mount.tazpodfs.o $(TOOLS)
 $(B)/%.a:
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && ar rcs $@ $^
+
+# What paths are built in, so that another PREFIX builds anew.
+$(B)/paths: FORCE
+	@mkdir -p $(B)
+	@echo '$(BINDIR)' | cmp -s - $@ || echo '$(BINDIR)' >$@
+FORCE:
+$(call objs,tools): $(B)/paths
 
 $(B)/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -116,6 +124,14 @@ asan:
 	$(Q)$(MAKE) --no-print-directory B=build/asan O=-O1 \
 		SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer' check
 
+# What has threads: the saver and its mounts.
+tsan:
+	@tools/deps.sh --missing
+	$(Q)$(MAKE) --no-print-directory B=build/tsan O=-O1 \
+		SANITIZE='-fsanitize=thread -fno-omit-frame-pointer' all unit
+	$(Q)B=build/tsan tests/run /fs/
+	$(Q)B=build/tsan tests/run lifecycle
+
 demo:
 	@tools/deps.sh --missing
 	$(Q)$(MAKE) --no-print-directory all
@@ -141,11 +157,11 @@ fuzz:
 	$(Q)B=build/fuzz tests/fuzz/run $(FUZZ_SECONDS)
 
 install: all
-	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SBINDIR) \
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(HELPERDIR) \
 		$(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 \
 		$(DESTDIR)$(MANDIR)/man8
 	install -m 755 $(B)/tazpod $(B)/tazpodfs $(DESTDIR)$(BINDIR)
-	install -m 755 $(B)/mount.tazpodfs $(DESTDIR)$(SBINDIR)
+	install -m 755 $(B)/mount.tazpodfs $(DESTDIR)$(HELPERDIR)
 	install -m 644 docs/man/tazpod.1 $(DESTDIR)$(MANDIR)/man1
 	install -m 644 docs/man/vault.tar.aes.5 $(DESTDIR)$(MANDIR)/man5
 	install -m 644 docs/man/tazpodfs.8 docs/man/mount.tazpodfs.8 \
@@ -153,7 +169,7 @@ install: all
 
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/tazpod $(DESTDIR)$(BINDIR)/tazpodfs \
-		$(DESTDIR)$(SBINDIR)/mount.tazpodfs \
+		$(DESTDIR)$(HELPERDIR)/mount.tazpodfs \
 		$(DESTDIR)$(MANDIR)/man1/tazpod.1 \
 		$(DESTDIR)$(MANDIR)/man5/vault.tar.aes.5 \
 		$(DESTDIR)$(MANDIR)/man8/tazpodfs.8 \

@@ -12,6 +12,7 @@
  * so a daemon forks before its first allocation here.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -38,6 +39,23 @@ void *mem_realloc(void *p, size_t size);
 
 /* Wipe and release p.  NULL is a no-op.  A pointer not ours aborts. */
 void mem_free(void *p);
+
+/*
+ * Set at least bytes aside, locked now and kept, for threads that call
+ * mem_use_reserve(): work that must not fail for lack of memory.  A later call
+ * may ask for more in all, never for less.  It comes in chunks of 1 MiB, so
+ * one allocation is served from it if it is of at most half of that.
+ *
+ * 0, or -ENOMEM and nothing has changed.
+ */
+int mem_reserve(size_t bytes);
+
+/*
+ * Let what this thread allocates come from the reserve (true), which it may
+ * also outgrow, or from where everybody's does (false).  Returns what was set
+ * before.  Any thread may free either.
+ */
+bool mem_use_reserve(bool use);
 
 /* Bytes locked at present, guard pages not counted. */
 size_t mem_locked(void);

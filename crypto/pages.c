@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "pages.h"
 
+#include <stdatomic.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+static atomic_size_t locked;
 
 void *pages_lock(size_t bytes, size_t align)
 {
@@ -28,9 +31,10 @@ void *pages_lock(size_t bytes, size_t align)
 	    madvise(body, bytes, MADV_DONTDUMP) != 0 ||
 	    madvise(body, bytes, MADV_DONTFORK) != 0 ||
 	    mlock(body, bytes) != 0) {
-		pages_free(body, bytes);
+		(void)munmap(body - page, bytes + 2 * page);
 		return NULL;
 	}
+	atomic_fetch_add(&locked, bytes);
 	return body;
 }
 
@@ -38,5 +42,11 @@ void pages_free(void *body, size_t bytes)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 
+	atomic_fetch_sub(&locked, bytes);
 	(void)munmap((uint8_t *)body - page, bytes + 2 * page);
+}
+
+size_t pages_locked(void)
+{
+	return atomic_load(&locked);
 }

@@ -16,4 +16,7 @@ void *pages_lock(size_t bytes, size_t align);
 /* Give such a mapping back.  It is wiped already, or holds no secret. */
 void pages_free(void *body, size_t bytes);
 
+/* Bytes locked at present, guard pages not counted. */
+size_t pages_locked(void);
+
 #endif

@@ -35,7 +35,8 @@ struct node {
 	uint64_t lookups; /* references held by the kernel */
 	struct attr attr;
 	struct xattr *xattrs;
-	uint64_t xattr_bytes; /* of their names and values */
+	uint64_t xattr_bytes;  /* of their names and values */
+	uint64_t xattr_weight; /* their part of the tree's weight */
 	/* By type of attr.mode: */
 	struct body body;    /* regular file */
 	char *target;	     /* symbolic link, NUL-terminated */

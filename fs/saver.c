@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "saver.h"
 
+#include "crypto/mem.h"
 #include "snapshot.h"
 
 #include <errno.h>
@@ -79,6 +80,8 @@ static void *seal_loop(void *ctx)
 	struct saver *s = ctx;
 	bool prepared = false;
 
+	/* What is sealed here may be all that there is of it. */
+	(void)mem_use_reserve(true);
 	(void)pthread_mutex_lock(&s->lock);
 	while (!s->stop) {
 		if (s->job_given) {
@@ -118,9 +121,12 @@ static void init_wake(struct saver *s)
 
 int saver_start(struct saver **ret, const struct saver_parts *parts)
 {
-	struct saver *s = calloc(1, sizeof(*s));
-	int err;
+	struct saver *s;
+	int err = snapshot_reserve(0);
 
+	if (err != 0)
+		return err;
+	s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		return -ENOMEM;
 	s->parts = *parts;

@@ -18,16 +18,39 @@ static int copy_string(char **ret, const char *s)
 	return 0;
 }
 
+struct snapshot_entry *snapshot_entry(const struct snapshot *s, size_t i)
+{
+	return &s->blocks[i / SNAPSHOT_BLOCK][i % SNAPSHOT_BLOCK];
+}
+
+int snapshot_reserve(uint64_t weight)
+{
+	/* Compressor, archiver, cipher and their windows take about 700 KiB. */
+	const uint64_t seal = 1 << 20;
+
+	return mem_reserve((size_t)(seal + weight));
+}
+
+/* Room for one more entry.  In blocks, each of which fits the reserve. */
 static int grow(struct snapshot *s)
 {
-	size_t room = s->room == 0 ? 64 : s->room * 2;
-	struct snapshot_entry *entries =
-		mem_realloc(s->entries, room * sizeof(*entries));
+	if (s->count < s->block_count * SNAPSHOT_BLOCK)
+		return 0;
+	if (s->block_count == s->block_room) {
+		size_t room = s->block_room == 0 ? 64 : s->block_room * 2;
+		struct snapshot_entry **blocks = mem_realloc(
+			s->blocks, room * sizeof(struct snapshot_entry *));
 
-	if (entries == NULL)
+		if (blocks == NULL)
+			return -ENOMEM;
+		s->blocks = blocks;
+		s->block_room = room;
+	}
+	s->blocks[s->block_count] =
+		mem_alloc(SNAPSHOT_BLOCK * sizeof(struct snapshot_entry));
+	if (s->blocks[s->block_count] == NULL)
 		return -ENOMEM;
-	s->entries = entries;
-	s->room = room;
+	s->block_count++;
 	return 0;
 }
 
@@ -37,7 +60,7 @@ static int grow(struct snapshot *s)
  */
 static uint32_t first_of(const struct snapshot *s, const struct node *n)
 {
-	if (n->mark < s->count && s->entries[n->mark].ino == n->ino)
+	if (n->mark < s->count && snapshot_entry(s, n->mark)->ino == n->ino)
 		return n->mark;
 	return SNAPSHOT_NONE;
 }
@@ -48,9 +71,9 @@ static int add(struct snapshot *s, struct node *n, const char *name,
 	struct snapshot_entry *e;
 	int err = 0;
 
-	if (s->count == s->room && grow(s) != 0)
+	if (grow(s) != 0)
 		return -ENOMEM;
-	e = &s->entries[s->count];
+	e = snapshot_entry(s, s->count);
 	*e = (struct snapshot_entry){
 		.parent = parent,
 		.first = first_of(s, n),
@@ -81,7 +104,7 @@ static bool is_kept(const struct node *n)
 
 static int add_children(struct snapshot *s, uint32_t parent)
 {
-	const struct dir *d = &s->entries[parent].node->dir;
+	const struct dir *d = &snapshot_entry(s, parent)->node->dir;
 	struct entry *e = dir_next(d, 0);
 	int err = 0;
 
@@ -97,12 +120,14 @@ static int add_children(struct snapshot *s, uint32_t parent)
 int snapshot_take(struct snapshot *ret, const struct tree *t)
 {
 	struct snapshot s = {.changes = tree_changes(t)};
+	bool before = mem_use_reserve(true);
 	int err = add(&s, tree_node(t, TREE_ROOT), "", 0);
 
 	/* The entries are also the queue of a walk, level by level. */
 	for (uint32_t i = 0; err == 0 && i < s.count; i++)
-		if (S_ISDIR(s.entries[i].attr.mode))
+		if (S_ISDIR(snapshot_entry(&s, i)->attr.mode))
 			err = add_children(&s, i);
+	(void)mem_use_reserve(before);
 	if (err != 0) {
 		snapshot_release(&s);
 		return err;
@@ -114,13 +139,15 @@ int snapshot_take(struct snapshot *ret, const struct tree *t)
 void snapshot_release(struct snapshot *s)
 {
 	for (size_t i = 0; i < s->count; i++) {
-		struct snapshot_entry *e = &s->entries[i];
+		struct snapshot_entry *e = snapshot_entry(s, i);
 
 		mem_free(e->name);
 		mem_free(e->target);
 		xattr_free(e->xattrs);
 		body_free(&e->body, NULL);
 	}
-	mem_free(s->entries);
+	for (size_t i = 0; i < s->block_count; i++)
+		mem_free(s->blocks[i]);
+	mem_free(s->blocks);
 	*s = (struct snapshot){0};
 }

@@ -13,7 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SNAPSHOT_NONE = UINT32_MAX };
+enum { SNAPSHOT_BLOCK = 512 };
+#define SNAPSHOT_NONE UINT32_MAX
 
 /* One name.  Entry 0 is the root; a folder comes before what is in it. */
 struct snapshot_entry {
@@ -28,14 +29,29 @@ struct snapshot_entry {
 	const struct node *node; /* for snapshot_take() alone */
 };
 
+/* {0} is a valid empty snapshot. */
 struct snapshot {
-	struct snapshot_entry *entries;
-	size_t count, room;
+	struct snapshot_entry **blocks; /* of SNAPSHOT_BLOCK entries each */
+	size_t block_count, block_room;
+	size_t count;	  /* of entries */
 	uint64_t changes; /* tree_changes() at that moment */
 	uint64_t skipped; /* FIFOs, sockets and devices: a vault keeps none */
 };
 
-/* Take a snapshot of t.  The caller releases *ret.  0 or -ENOMEM. */
+/* The ith entry of s; i is below s->count. */
+struct snapshot_entry *snapshot_entry(const struct snapshot *s, size_t i);
+
+/*
+ * Set memory aside (mem_reserve()) for a snapshot of a tree of that weight,
+ * and for a seal of it.  It is a tree_limits' reserve: so a tree never grows
+ * to what could not be sealed any more.  0 or -ENOMEM.
+ */
+int snapshot_reserve(uint64_t weight);
+
+/*
+ * Take a snapshot of t, in memory of the reserve.  The caller releases *ret.
+ * 0 or -ENOMEM.
+ */
 int snapshot_take(struct snapshot *ret, const struct tree *t);
 
 /* Release s and leave it empty.  {0} is a no-op. */

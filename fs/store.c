@@ -248,10 +248,24 @@ static int write_all(int fd, const uint8_t *buf, size_t len)
 	return 0;
 }
 
-/* Write b to the temporary file, durably, owned as the old file is. */
-static int write_temp(struct store *s, const struct blob *b)
+/* Give fd the owner of the old file, and a mode that is no wider than its. */
+static int keep_owner(const struct store *s, int fd)
 {
 	struct stat old;
+
+	if (fstatat(s->dir, s->name, &old, AT_SYMLINK_NOFOLLOW) != 0)
+		return errno == ENOENT ? 0 : failed();
+	/* Only root can give it away; for others it is theirs, as it should. */
+	if (fchown(fd, old.st_uid, old.st_gid) != 0 && errno != EPERM)
+		return failed();
+	if (fchmod(fd, (old.st_mode & FILE_MODE) | S_IRUSR) != 0)
+		return failed();
+	return 0;
+}
+
+/* Write b to the temporary file, durably. */
+static int write_temp(struct store *s, const struct blob *b)
+{
 	int fd, err;
 
 	/* The lock is ours, so a file that is there is a crash's. */
@@ -267,11 +281,8 @@ static int write_temp(struct store *s, const struct blob *b)
 	err = err == EOPNOTSUPP || err == EINVAL ? 0 : -err;
 	if (err == 0)
 		err = write_all(fd, b->data, b->len);
-	/* Only root can give it away; for others it is theirs, as it should. */
-	if (err == 0 &&
-	    fstatat(s->dir, s->name, &old, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    fchown(fd, old.st_uid, old.st_gid) != 0 && errno != EPERM)
-		err = failed();
+	if (err == 0)
+		err = keep_owner(s, fd);
 	if (err == 0 && fsync(fd) != 0)
 		err = failed();
 	if (close(fd) != 0 && err == 0)
@@ -304,6 +315,11 @@ void store_close(struct store *s)
 {
 	if (s == NULL)
 		return;
+	/* A vault that never came to be leaves nothing. */
+	if (s->lock >= 0 &&
+	    faccessat(s->dir, s->name, F_OK, AT_SYMLINK_NOFOLLOW) != 0 &&
+	    errno == ENOENT)
+		(void)unlinkat(s->dir, s->lock_name, 0);
 	if (s->dir >= 0)
 		(void)close(s->dir);
 	if (s->lock >= 0)

@@ -44,7 +44,8 @@ int store_create(struct store **ret, const char *path);
 int store_load(struct blob *ret, const struct store *s, uint64_t limit);
 
 /*
- * Replace the file by b, durably.  Its owner is kept; its mode is 0600.
+ * Replace the file by b, durably.  Its owner is kept; its mode is 0600, or
+ * 0400 if it was without write permission.
  * 0, or the -errno of the step that failed; then the file is as it was, except
  * that after a failed fsync of the folder it may be either.
  */

@@ -39,12 +39,12 @@ static la_ssize_t write_block(struct archive *a, void *ctx, const void *buf,
 static int full_name(const char **ret, struct dumper *d, struct secret *room,
 		     uint32_t i)
 {
-	const struct snapshot_entry *e = d->snapshot->entries;
-	bool folder = S_ISDIR(e[i].attr.mode);
+	const struct snapshot *s = d->snapshot;
+	bool folder = S_ISDIR(snapshot_entry(s, i)->attr.mode);
 	size_t need = 3, at;
 
-	for (uint32_t j = i; j != 0; j = e[j].parent)
-		need += strlen(e[j].name) + 1;
+	for (uint32_t j = i; j != 0; j = snapshot_entry(s, j)->parent)
+		need += strlen(snapshot_entry(s, j)->name) + 1;
 	if (need > room->len) {
 		secret_free(room);
 		if (secret_alloc(room, need * 2) != 0)
@@ -56,13 +56,14 @@ static int full_name(const char **ret, struct dumper *d, struct secret *room,
 		room->data[--at] = '/';
 	if (i == 0)
 		room->data[--at] = '.';
-	for (uint32_t j = i; j != 0; j = e[j].parent) {
-		size_t n = strlen(e[j].name);
+	for (uint32_t j = i; j != 0; j = snapshot_entry(s, j)->parent) {
+		const char *name = snapshot_entry(s, j)->name;
+		size_t n = strlen(name);
 
 		if (j != i)
 			room->data[--at] = '/';
 		at -= n;
-		memcpy(room->data + at, e[j].name, n);
+		memcpy(room->data + at, name, n);
 	}
 	*ret = (const char *)room->data + at;
 	return 0;
@@ -157,7 +158,7 @@ static void set_attrs(struct archive_entry *ae, const struct snapshot_entry *e)
 
 static int dump_entry(struct dumper *d, struct archive_entry *ae, uint32_t i)
 {
-	const struct snapshot_entry *e = &d->snapshot->entries[i];
+	const struct snapshot_entry *e = snapshot_entry(d->snapshot, i);
 	bool has_contents = S_ISREG(e->attr.mode) && e->first == SNAPSHOT_NONE;
 	const char *path, *first;
 	int err = full_name(&path, d, &d->path, i);

@@ -11,6 +11,11 @@ enum {
 	TARGET_MAX = 4095, /* PATH_MAX without its NUL */
 	/* Beyond this tar(5)'s and off_t's arithmetic would overflow. */
 	SIZE_LIMIT_LOG2 = 62,
+	/* An entry's copy, with what an allocator rounds up. */
+	ENTRY_WEIGHT = 288,
+	XATTR_WEIGHT = 64,
+	/* The owner is asked for so much at a time. */
+	WEIGHT_STEP = 64 << 10,
 };
 
 /* Put n into the table.  0 or -ENOMEM. */
@@ -41,6 +46,26 @@ static int table_add(struct tree *t, struct node *n)
 	return 0;
 }
 
+uint64_t tree_entry_weight(const char *name)
+{
+	return ENTRY_WEIGHT + strlen(name);
+}
+
+int tree_grow(struct tree *t, uint64_t n)
+{
+	uint64_t weight = t->weight + n;
+
+	if (t->usage.limit.reserve != NULL && weight > t->reserved) {
+		int err = t->usage.limit.reserve(weight + WEIGHT_STEP);
+
+		if (err != 0)
+			return err;
+		t->reserved = weight + WEIGHT_STEP;
+	}
+	t->weight = weight;
+	return 0;
+}
+
 static void node_end(struct tree *t, struct node *n)
 {
 	t->nodes[n->ino] = NULL;
@@ -51,9 +76,12 @@ static void node_end(struct tree *t, struct node *n)
 		t->usage.folders--;
 	else
 		t->usage.files--;
-	if (S_ISLNK(n->attr.mode))
+	if (S_ISLNK(n->attr.mode)) {
 		t->quota.used -= n->attr.size;
+		t->weight -= n->attr.size;
+	}
 	t->quota.used -= n->xattr_bytes;
+	t->weight -= n->xattr_weight;
 	node_free(n, &t->quota);
 }
 
@@ -180,15 +208,21 @@ static int node_make(struct node **ret, struct tree *t,
 {
 	size_t len = b->target != NULL ? strlen(b->target) : 0;
 	struct node *n;
+	int err;
 
 	if (len > TARGET_MAX)
 		return -ENAMETOOLONG;
 	if (t->usage.used.nodes >= t->usage.limit.nodes ||
 	    t->quota.limit - t->quota.used < len)
 		return -ENOSPC;
+	err = tree_grow(t, len);
+	if (err != 0)
+		return err;
 	n = node_new(&b->attr);
-	if (n == NULL)
+	if (n == NULL) {
+		t->weight -= len;
 		return -ENOMEM;
+	}
 	n->attr.size = len;
 	node_touch_mtime(n);
 	n->attr.atime = n->attr.mtime;
@@ -199,6 +233,7 @@ static int node_make(struct node **ret, struct tree *t,
 	}
 	if ((b->target != NULL && n->target == NULL) || table_add(t, n) != 0) {
 		node_free(n, &t->quota);
+		t->weight -= len;
 		return -ENOMEM;
 	}
 	t->quota.used += len;
@@ -225,12 +260,17 @@ int tree_create(struct node **ret, struct tree *t, struct node *dir,
 		if (is_dir)
 			b.attr.mode |= S_ISGID;
 	}
-	err = node_make(&n, t, &b);
+	err = tree_grow(t, tree_entry_weight(name));
 	if (err != 0)
 		return err;
-	err = dir_add(&dir->dir, name, n);
+	err = node_make(&n, t, &b);
+	if (err == 0) {
+		err = dir_add(&dir->dir, name, n);
+		if (err != 0)
+			node_end(t, n);
+	}
 	if (err != 0) {
-		node_end(t, n);
+		t->weight -= tree_entry_weight(name);
 		return err;
 	}
 	n->nlink = is_dir ? 2 : 1;
@@ -257,9 +297,14 @@ int tree_link(struct tree *t, struct node *n, struct node *dir,
 		return -EEXIST;
 	if (t->usage.used.nodes >= t->usage.limit.nodes)
 		return -ENOSPC;
-	err = dir_add(&dir->dir, name, n);
+	err = tree_grow(t, tree_entry_weight(name));
 	if (err != 0)
 		return err;
+	err = dir_add(&dir->dir, name, n);
+	if (err != 0) {
+		t->weight -= tree_entry_weight(name);
+		return err;
+	}
 	t->usage.used.nodes++;
 	n->nlink++;
 	node_touch_ctime(n);
@@ -272,6 +317,7 @@ void tree_drop_entry(struct tree *t, struct node *dir, struct entry *e)
 {
 	struct node *n = e->node;
 
+	t->weight -= tree_entry_weight(e->name);
 	dir_remove(&dir->dir, e);
 	if (S_ISDIR(n->attr.mode)) {
 		n->nlink = 0;
@@ -371,13 +417,23 @@ int tree_setxattr(struct tree *t, struct node *n, const char *name,
 	const struct xattr *old = node_xattr_get(n, name);
 	uint64_t had = old != NULL ? xattr_size(name, old->len) : 0;
 	uint64_t need = xattr_size(name, value->len);
+	uint64_t weight = need + XATTR_WEIGHT;
 	int err;
 
 	if (need > had && t->quota.limit - t->quota.used < need - had)
 		return -ENOSPC;
-	err = node_xattr_set(n, name, value->data, value->len);
+	err = tree_grow(t, weight);
 	if (err != 0)
 		return err;
+	err = node_xattr_set(n, name, value->data, value->len);
+	if (err != 0) {
+		t->weight -= weight;
+		return err;
+	}
+	if (had > 0)
+		weight -= had + XATTR_WEIGHT;
+	t->weight -= had > 0 ? had + XATTR_WEIGHT : 0;
+	n->xattr_weight += weight;
 	t->quota.used += need - had;
 	node_touch_ctime(n);
 	t->changes++;

@@ -34,6 +34,12 @@ struct tree_limits {
 	uint64_t
 		bytes; /* contents as allocated, targets, extended attributes */
 	uint64_t nodes; /* a further hard link counts as one, as on tmpfs */
+	/*
+	 * Called before the tree grows to a weight, the bytes that a copy of
+	 * all but the contents may take.  0, or an error that the growth then
+	 * fails with.  May be NULL.
+	 */
+	int (*reserve)(uint64_t weight);
 };
 
 struct tree_usage {

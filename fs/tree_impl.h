@@ -13,12 +13,19 @@ struct tree {
 	struct quota quota;
 	struct tree_usage usage;
 	uint64_t changes;
+	uint64_t weight, reserved; /* tree_limits.reserve: needed, granted */
 };
 
 bool tree_is_root(const struct node *n);
 
 /* Folders from the root down to dir. */
 unsigned tree_depth(const struct node *dir);
+
+/* What an entry called name adds to the weight. */
+uint64_t tree_entry_weight(const char *name);
+
+/* Let the weight grow by n, or fail as the owner's reserve says. */
+int tree_grow(struct tree *t, uint64_t n);
 
 /* Can name be looked for in dir?  0, -ENOTDIR or -ENAMETOOLONG. */
 int tree_check_name(const struct node *dir, const char *name);

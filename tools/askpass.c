@@ -49,24 +49,26 @@ bool askpass_is_terminal(const struct pass_source *s)
 	return names_nothing(s) && has_terminal();
 }
 
-/* Say why nothing came of what, a file or the like. */
-static enum exit_code complain(int err, const char *what, const char *name)
+/* Say why no passphrase came from where: a file, a command, a vault's prompt.
+ */
+static enum exit_code complain(int err, const char *where)
 {
 	switch (err) {
 	case 0:
 		return EXIT_DONE;
 	case -ENODATA:
-		return msg_fail(EXIT_FAILED, "%s %s: the passphrase is empty",
-				what, name);
+		return msg_fail(EXIT_FAILED, "%s: the passphrase is empty",
+				where);
 	case -EMSGSIZE:
 		return msg_fail(EXIT_FAILED,
-				"%s %s: the passphrase is longer than %d bytes",
-				what, name, PASSPHRASE_MAX);
+				"%s: the passphrase is longer than %d bytes",
+				where, PASSPHRASE_MAX);
 	case -ENOMEM:
-		return msg_fail(EXIT_MEMORY, "memory cannot be locked");
+		return msg_fail(EXIT_MEMORY,
+				"memory cannot be locked; raise 'ulimit -l'");
 	default:
-		return msg_fail(EXIT_FAILED, "%s %s: %s", what, name,
-				msg_error(err));
+		return msg_fail(EXIT_FAILED, "%s: cannot read a passphrase: %s",
+				where, msg_error(err));
 	}
 }
 
@@ -76,9 +78,10 @@ static enum exit_code from_file(struct secret *ret, const char *path)
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY), err;
 
 	if (fd < 0)
-		return complain(-errno, "passphrase file", path);
+		return complain(-errno, path);
 	/* Whoever can write it can lock its owner out, or try a guess. */
-	if (fstat(fd, &st) == 0 && (st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	    (st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
 		(void)close(fd);
 		return msg_fail(EXIT_FAILED,
 				"passphrase file %s: others can write to it; "
@@ -90,17 +93,17 @@ static enum exit_code from_file(struct secret *ret, const char *path)
 			path);
 	err = passphrase_read(ret, fd);
 	(void)close(fd);
-	return complain(err, "passphrase file", path);
+	return complain(err, path);
 }
 
 static enum exit_code from_fd(struct secret *ret, int fd)
 {
-	char name[16];
+	char name[24];
 	int err = passphrase_read(ret, fd);
 
-	(void)snprintf(name, sizeof(name), "%d", fd);
+	(void)snprintf(name, sizeof(name), "passfd=%d", fd);
 	(void)close(fd);
-	return complain(err, "passphrase descriptor", name);
+	return complain(err, name);
 }
 
 /* Run command with its output in a pipe.  Its pid, or -errno. */
@@ -139,7 +142,7 @@ static enum exit_code from_command(struct secret *ret, const char *command)
 	pid_t pid = start(command, &output);
 
 	if (pid < 0)
-		return complain((int)pid, "passphrase command", command);
+		return complain((int)pid, command);
 	err = passphrase_read(&s, output);
 	(void)close(output);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
@@ -153,7 +156,7 @@ static enum exit_code from_command(struct secret *ret, const char *command)
 						  : 128 + WTERMSIG(status));
 	}
 	*ret = s;
-	return complain(err, "passphrase command", command);
+	return complain(err, command);
 }
 
 static enum exit_code ask(struct secret *ret, const char *what,
@@ -169,7 +172,11 @@ static enum exit_code ask(struct secret *ret, const char *what,
 				"%s: no terminal to ask for the passphrase; "
 				"give passfile=, passfd= or passcmd=",
 				vault);
-	return complain(err, "passphrase of", vault);
+	/* Nothing typed is a wrong passphrase: it may be tried again. */
+	if (err == -ENODATA)
+		return msg_fail(EXIT_PASSPHRASE, "%s: the passphrase is empty",
+				vault);
+	return complain(err, vault);
 }
 
 /* From what s names, or a credential if there is no terminal.  *found: it was.

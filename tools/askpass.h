@@ -22,7 +22,8 @@ bool askpass_is_terminal(const struct pass_source *s);
 
 /*
  * Get the passphrase of the vault called vault.  The caller frees *ret.  What
- * goes wrong is said: EXIT_FAILED, EXIT_USAGE or EXIT_MEMORY.
+ * goes wrong is said: EXIT_FAILED or EXIT_MEMORY, or EXIT_PASSPHRASE if just
+ * nothing was typed.
  */
 enum exit_code askpass_get(struct secret *ret, const struct pass_source *s,
 			   const char *vault);

@@ -114,19 +114,32 @@ out:
 	return code;
 }
 
-/* Is the vault mounted already?  Then where is said. */
-static bool is_unlocked(const struct command_line *c, const char *vault)
+/*
+ * Is the vault mounted already?  Then that is said: as good news if it is
+ * where it was wanted, or anywhere was good.
+ */
+static bool is_unlocked(const struct command_line *c, const char *vault,
+			const char *dir, enum exit_code *code)
 {
 	char *real = realpath(vault, NULL);
+	char *wanted = dir != NULL ? realpath(dir, NULL) : NULL;
 	const struct mounted *found = NULL;
 	struct mounted *m = NULL;
 
 	if (real != NULL && mounts_read(&m) == 0)
 		found = mounts_of(m, real);
-	if (found != NULL && !c->quiet)
+	*code = EXIT_DONE;
+	if (found != NULL && dir != NULL &&
+	    (wanted == NULL || strcmp(wanted, found->dir) != 0))
+		*code = msg_fail(EXIT_IN_USE,
+				 "%s: unlocked already at %s; 'tazpod lock' it "
+				 "first",
+				 vault, found->dir);
+	else if (found != NULL && !c->quiet)
 		(void)printf("%s: unlocked already at %s\n", vault, found->dir);
 	mounts_free(m);
 	free(real);
+	free(wanted);
 	return found != NULL;
 }
 
@@ -161,8 +174,8 @@ enum exit_code cmd_unlock(const struct command_line *c)
 
 	if (code != EXIT_DONE)
 		return code;
-	if (is_unlocked(c, vault))
-		return EXIT_DONE;
+	if (is_unlocked(c, vault, dir, &code))
+		return code;
 	if (dir == NULL) {
 		if (!target_default_dir(dir_buf))
 			return msg_fail(EXIT_USAGE,
@@ -187,6 +200,11 @@ static const char *target_name(const struct command_line *c)
 static enum exit_code complain(int err, const struct mounted *m,
 			       const char *doing)
 {
+	if (err == -ENOENT && m->owner != geteuid())
+		return msg_fail(EXIT_FAILED,
+				"%s: mounted by user %u, whose daemon answers "
+				"only that user and root",
+				m->dir, m->owner);
 	switch (err) {
 	case 0:
 		return EXIT_DONE;
@@ -237,7 +255,7 @@ static enum exit_code tell_daemon(const struct command_line *c,
 
 enum exit_code cmd_lock(const struct command_line *c)
 {
-	return tell_daemon(c, "lock", "saved and locked");
+	return tell_daemon(c, "lock", "locked");
 }
 
 enum exit_code cmd_save(const struct command_line *c)

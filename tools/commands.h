@@ -13,7 +13,7 @@ struct command_line {
 	const char *vault, *mount;		 /* --vault, --mount, or NULL */
 	const char *passfile, *passfd, *passcmd; /* or NULL */
 	const char *options;			 /* -o, or NULL */
-	bool json, quiet, verbose;
+	bool json, quiet;
 	int argc; /* what is left */
 	char **argv;
 };

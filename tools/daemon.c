@@ -45,6 +45,7 @@ struct daemon {
 	bool locking;	    /* a lock is under way */
 	bool frozen;
 	bool unmounted; /* from outside */
+	bool ready;	/* was announced */
 	bool by_signal; /* somebody without a connection wants the lock */
 	struct control_request *lockers[LOCKERS_MAX];
 	size_t locker_count;
@@ -54,6 +55,7 @@ static void on_ready(void *ctx)
 {
 	struct daemon *d = ctx;
 
+	d->ready = true;
 	d->parts->ready(d->parts->ctx);
 }
 
@@ -235,7 +237,7 @@ static void do_status(void *ctx, FILE *out)
 		      (unsigned long long)u.limit.bytes);
 	(void)fprintf(out, "files=%llu\nfolders=%llu\nlimit_inodes=%llu\n",
 		      (unsigned long long)u.files,
-		      (unsigned long long)u.folders,
+		      (unsigned long long)u.folders - 1, /* the root */
 		      (unsigned long long)u.limit.nodes);
 	(void)fprintf(out, "locked_bytes=%zu\n", mem_locked());
 	(void)fprintf(out, "skipped=%llu\n", (unsigned long long)s.skipped);
@@ -350,10 +352,11 @@ static enum exit_code start(struct daemon *d)
 	enum exit_code code;
 	int err = crypto_start();
 
-	if (err != 0)
+	if (err == -ENOMEM)
 		return msg_fail(EXIT_MEMORY,
-				"memory cannot be locked (%s); raise 'ulimit "
-				"-l'",
+				"memory cannot be locked; raise 'ulimit -l'");
+	if (err != 0)
+		return msg_fail(EXIT_FAILED, "cannot start: %s",
 				msg_error(err));
 	code = openvault_open(&d->vault, o, d->parts->vault);
 	if (code == EXIT_DONE)
@@ -364,8 +367,8 @@ static enum exit_code start(struct daemon *d)
 	if (err == 0)
 		err = watch(d);
 	if (err != 0)
-		return msg_fail(EXIT_FAILED, "cannot start: %s",
-				msg_error(err));
+		return msg_fail(err == -ENOMEM ? EXIT_MEMORY : EXIT_FAILED,
+				"cannot start: %s", msg_error(err));
 	options.source = store_path(d->vault.store);
 	options.read_only = d->vault.read_only;
 	default_view(&options.view);
@@ -403,6 +406,11 @@ enum exit_code daemon_run(const struct daemon_parts *parts)
 
 	if (code == EXIT_DONE && loop_run(d.loop) != 0)
 		code = EXIT_FAILED;
+	if (code == EXIT_DONE && !d.ready)
+		code = msg_fail(EXIT_MOUNT,
+				"%s: unmounted, or interrupted, "
+				"before it was ready",
+				parts->dir);
 	stop(&d);
 	return code;
 }

@@ -75,7 +75,13 @@ static enum exit_code complain_store(int err, const char *path)
 				"%s: not a vault: it is not a regular file",
 				path);
 	case -EAGAIN:
-		return msg_fail(EXIT_IN_USE, in_use, path);
+		if (is_mounted(path))
+			return msg_fail(EXIT_IN_USE, in_use, path);
+		return msg_fail(EXIT_IN_USE,
+				"%s: in use: another tazpod makes it, or its "
+				"daemon cannot save what was last changed; "
+				"see the system log",
+				path);
 	default:
 		return msg_fail(EXIT_FAILED, "%s: cannot open: %s", path,
 				msg_error(err));
@@ -180,7 +186,7 @@ static enum exit_code unlock(struct opened *v, const struct options *o,
 
 		code = askpass_get(&pass, &o->pass, path);
 		if (code != EXIT_DONE)
-			return code;
+			continue;
 		err = vault_open(&v->vault, &v->sealed, &pass);
 		secret_free(&pass);
 		if (err == 0)
@@ -217,7 +223,11 @@ static int new_tree(struct tree **ret, const struct options *o)
 		.uid = geteuid(),
 		.gid = getegid(),
 	};
-	struct tree_limits limits = {o->size, o->size / BYTES_PER_NODE};
+	struct tree_limits limits = {
+		.bytes = o->size,
+		.nodes = o->size / BYTES_PER_NODE,
+		.reserve = o->read_only ? NULL : snapshot_reserve,
+	};
 
 	if (limits.nodes < MIN_NODES)
 		limits.nodes = MIN_NODES;

@@ -131,7 +131,7 @@ static const struct {
 
 /* Given to libfuse, which knows what the kernel and fusermount3 want. */
 static const char *const passed_on[] = {
-	"allow_other", "noexec", "sync", "dirsync", "noatime", "nodiratime",
+	"allow_other", "noexec", "sync", "dirsync", "noatime",
 };
 
 /*
@@ -158,6 +158,7 @@ static const char *const dropped[] = {
 	"async",
 	"atime",
 	"diratime",
+	"nodiratime",
 	"relatime",
 	"norelatime",
 	"strictatime",
@@ -213,8 +214,11 @@ static enum exit_code take(struct options *o, const char *word)
 		if (err == -ENOMEM)
 			return msg_fail(EXIT_FAILED, "out of memory");
 		if (err != 0)
-			return msg_fail(EXIT_USAGE,
-					"option '%s': not a valid value", word);
+			return msg_fail(
+				EXIT_USAGE,
+				"option '%s': not a value it can have; see "
+				"tazpodfs(8)",
+				word);
 		return EXIT_DONE;
 	}
 	err = take_flag(o, word);

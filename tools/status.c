@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { NS_PER_SECOND = 1000000000, MIB = 1 << 20 };
+enum { NS_PER_SECOND = 1000000000, KIB = 1 << 10, MIB = 1 << 20 };
 
 /* The value of key in "key=value" lines; malloc'd, "" if it is missing. */
 static char *value_of(const char *body, const char *key)
@@ -46,12 +46,45 @@ static const char *state_of(const char *body)
 	return number_of(body, "dirty") != 0 ? "dirty" : "clean";
 }
 
-static void print_text(const struct mounted *m, const char *body)
+/* bytes with a unit, into buf. */
+static const char *human(char buf[static 32], uint64_t bytes)
+{
+	if (bytes < 10 * KIB)
+		(void)snprintf(buf, 32, "%" PRIu64 " bytes", bytes);
+	else if (bytes < 10 * MIB)
+		(void)snprintf(buf, 32, "%" PRIu64 " KiB", bytes / KIB);
+	else
+		(void)snprintf(buf, 32, "%" PRIu64 " MiB", bytes / MIB);
+	return buf;
+}
+
+static void print_count(const char *body, const char *key, const char *one,
+			const char *many)
+{
+	uint64_t n = number_of(body, key);
+
+	(void)printf("%" PRIu64 " %s, ", n, n == 1 ? one : many);
+}
+
+static void print_envelope(const char *body)
 {
 	const uint64_t ns = number_of(body, "sealed_ns");
 	const time_t sealed = (time_t)(ns / NS_PER_SECOND);
 	char when[64] = "";
 	struct tm tm;
+
+	if (ns != 0 && localtime_r(&sealed, &tm) != NULL)
+		(void)strftime(when, sizeof(when), ", sealed %F %T", &tm);
+	(void)printf("format      %" PRIu64, number_of(body, "format"));
+	if (number_of(body, "generation") != 0)
+		(void)printf(", generation %" PRIu64 "%s",
+			     number_of(body, "generation"), when);
+	(void)putchar('\n');
+}
+
+static void print_text(const struct mounted *m, const char *body)
+{
+	char used[32], limit[32], locked[32];
 
 	(void)printf("vault       %s\n", m->vault);
 	(void)printf("mounted at  %s\n", m->dir);
@@ -59,27 +92,22 @@ static void print_text(const struct mounted *m, const char *body)
 		(void)printf("state       its daemon does not answer\n");
 		return;
 	}
-	if (ns != 0 && localtime_r(&sealed, &tm) != NULL)
-		(void)strftime(when, sizeof(when), ", sealed %F %T", &tm);
-	(void)printf("format      %" PRIu64, number_of(body, "format"));
-	if (number_of(body, "generation") != 0)
-		(void)printf(", generation %" PRIu64 "%s",
-			     number_of(body, "generation"), when);
-	(void)printf("\nstate       %s\n", state_of(body));
+	print_envelope(body);
+	(void)printf("state       %s\n", state_of(body));
 	if (number_of(body, "last_error") != 0)
 		(void)printf("last seal   failed: %s\n",
 			     msg_error(-(int)number_of(body, "last_error")));
-	(void)printf("contents    %" PRIu64 " files, %" PRIu64 " folders, "
-		     "%.1f of %.1f MiB\n",
-		     number_of(body, "files"), number_of(body, "folders"),
-		     (double)number_of(body, "used_bytes") / MIB,
-		     (double)number_of(body, "limit_bytes") / MIB);
+	(void)printf("contents    ");
+	print_count(body, "files", "file", "files");
+	print_count(body, "folders", "folder", "folders");
+	(void)printf("%s of %s\n", human(used, number_of(body, "used_bytes")),
+		     human(limit, number_of(body, "limit_bytes")));
 	if (number_of(body, "skipped") != 0)
 		(void)printf("not kept    %" PRIu64 " FIFOs, sockets or "
 			     "devices\n",
 			     number_of(body, "skipped"));
-	(void)printf("locked      %.1f MiB of memory\n",
-		     (double)number_of(body, "locked_bytes") / MIB);
+	(void)printf("locked      %s of memory\n",
+		     human(locked, number_of(body, "locked_bytes")));
 	(void)printf("daemon      pid %" PRIu64 "\n", number_of(body, "pid"));
 }
 
@@ -136,6 +164,7 @@ enum exit_code status_print(const struct mounted *m, const struct mounted *one,
 			    bool json)
 {
 	json_t *all = json ? json_array() : NULL;
+	bool silent = false;
 	size_t shown = 0;
 
 	for (; m != NULL; m = m->next) {
@@ -145,6 +174,7 @@ enum exit_code status_print(const struct mounted *m, const struct mounted *one,
 				: m->owner != geteuid() && geteuid() != 0)
 			continue;
 		body = ask(m);
+		silent = silent || body == NULL;
 		if (json) {
 			(void)json_array_append_new(all, to_json(m, body));
 		} else {
@@ -162,8 +192,8 @@ enum exit_code status_print(const struct mounted *m, const struct mounted *one,
 	} else if (shown == 0) {
 		(void)puts("no vault is mounted");
 	}
-	return fflush(stdout) == 0
-		       ? EXIT_DONE
-		       : msg_fail(EXIT_FAILED, "standard output: %s",
-				  strerror(errno));
+	if (fflush(stdout) != 0)
+		return msg_fail(EXIT_FAILED, "standard output: %s",
+				strerror(errno));
+	return one != NULL && silent ? EXIT_FAILED : EXIT_DONE;
 }

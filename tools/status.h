@@ -11,7 +11,8 @@
 
 /*
  * Print, to standard output, the status of one, or with NULL of all in m that
- * this user may ask: for people, or as a JSON array of objects.
+ * this user may ask: for people, or as a JSON array of objects.  EXIT_FAILED
+ * if that one does not answer.
  */
 enum exit_code status_print(const struct mounted *m, const struct mounted *one,
 			    bool json);

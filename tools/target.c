@@ -67,38 +67,50 @@ static char *resolve(const char *name)
 	return full;
 }
 
-static const struct mounted *find_named(const struct mounted *m,
-					const char *name)
+/* Find the mount that name is the mount point or, if unique, the vault of. */
+static enum exit_code find_named(const struct mounted **ret,
+				 const struct mounted *m, const char *name)
 {
-	const struct mounted *found = NULL;
 	char *path = resolve(name);
+	const struct mounted *other = NULL;
 
 	if (path != NULL) {
-		found = mounts_at(m, path);
-		if (found == NULL)
-			found = mounts_of(m, path);
+		*ret = mounts_at(m, path);
+		if (*ret == NULL) {
+			*ret = mounts_of(m, path);
+			other = *ret != NULL ? mounts_of((*ret)->next, path)
+					     : NULL;
+		}
 	}
 	free(path);
-	return found;
+	if (other != NULL)
+		return msg_fail(EXIT_USAGE,
+				"%s: mounted at %s and at %s; name the mount "
+				"point",
+				name, other->dir, (*ret)->dir);
+	return EXIT_DONE;
 }
 
 enum exit_code target_find(const struct mounted **ret, const struct mounted *m,
 			   const char *name)
 {
+	enum exit_code code = EXIT_DONE;
 	char project[PATH_MAX];
 
 	*ret = NULL;
 	if (name != NULL) {
-		*ret = find_named(m, name);
-		if (*ret == NULL)
+		code = find_named(ret, m, name);
+		if (code == EXIT_DONE && *ret == NULL)
 			return msg_fail(EXIT_FAILED,
 					"%s: no vault is mounted there; see "
 					"'tazpod status'",
 					name);
-		return EXIT_DONE;
+		return code;
 	}
 	if (target_project_vault(project))
-		*ret = find_named(m, project);
+		code = find_named(ret, m, project);
+	if (code != EXIT_DONE)
+		return code;
 	for (; *ret == NULL && m != NULL; m = m->next) {
 		if (m->owner != geteuid())
 			continue;

@@ -17,7 +17,6 @@ static const struct option long_options[] = {
 	{"options", required_argument, NULL, 'o'},
 	{"json", no_argument, NULL, 'j'},
 	{"quiet", no_argument, NULL, 'q'},
-	{"verbose", no_argument, NULL, 'V'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
 };
@@ -28,14 +27,13 @@ static const struct command {
 	int max_args;
 	enum exit_code (*run)(const struct command_line *c);
 } commands[] = {
-	{"create", "[VAULT]", "make a new, empty vault", "vpdcqVh", 1,
+	{"create", "[VAULT]", "make a new, empty vault", "vpdcqh", 1,
 	 cmd_create},
-	{"unlock", "[VAULT [DIR]]", "mount a vault", "vmpdcoqVh", 2,
-	 cmd_unlock},
-	{"lock", "[DIR|VAULT]", "save a vault and end its mount", "vmqVh", 1,
+	{"unlock", "[VAULT [DIR]]", "mount a vault", "vmpdcoqh", 2, cmd_unlock},
+	{"lock", "[DIR|VAULT]", "save a vault and end its mount", "vmqh", 1,
 	 cmd_lock},
-	{"save", "[DIR|VAULT]", "seal the vault now", "vmqVh", 1, cmd_save},
-	{"status", "[DIR|VAULT]", "show what is mounted", "vmjqVh", 1,
+	{"save", "[DIR|VAULT]", "seal the vault now", "vmqh", 1, cmd_save},
+	{"status", "[DIR|VAULT]", "show what is mounted", "vmjh", 1,
 	 cmd_status},
 };
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
@@ -58,7 +56,12 @@ static void print_command(FILE *out, const struct command *c)
 	for (const struct option *o = long_options; o->name != NULL; o++) {
 		if (strchr(c->letters, o->val) == NULL)
 			continue;
-		(void)fprintf(out, "  --%s%s\n", o->name,
+		(void)fprintf(out, "  %s--%s%s\n",
+			      o->val == 'o'   ? "-o, "
+			      : o->val == 'q' ? "-q, "
+			      : o->val == 'h' ? "-h, "
+					      : "    ",
+			      o->name,
 			      o->has_arg != no_argument ? " VALUE" : "");
 	}
 }
@@ -75,8 +78,6 @@ static bool set_option(struct command_line *c, int letter)
 		c->json = true;
 	else if (letter == 'q')
 		c->quiet = true;
-	else if (letter == 'V')
-		c->verbose = true;
 	else if (at != NULL)
 		*values[at - letters] = optarg;
 	else

@@ -184,6 +184,8 @@ static void on_ready(void *ctx)
 		return;
 	(void)prctl(PR_SET_PDEATHSIG, 0);
 	(void)setsid();
+	/* Where it was started shall not be busy because of it. */
+	(void)!chdir("/");
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	for (int fd = 0; null >= 0 && fd <= STDERR_FILENO; fd++)
 		(void)dup2(null, fd);

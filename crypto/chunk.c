@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+#include "chunk.h"
+
+#include "pages.h"
+#include "poison.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+enum {
+	HEADER_UNITS = (sizeof(struct chunk) + CHUNK_UNIT - 1) / CHUNK_UNIT,
+};
+
+struct chunk *chunk_of(const void *p)
+{
+	return (struct chunk *)((uintptr_t)p & ~(uintptr_t)(CHUNK_SIZE - 1));
+}
+
+uint8_t *chunk_run_start(struct run *r)
+{
+	return (uint8_t *)chunk_of(r) + (size_t)r->first * CHUNK_UNIT;
+}
+
+static bool is_empty(const struct chunk *c)
+{
+	return c->free_units == CHUNK_UNITS - HEADER_UNITS;
+}
+
+struct chunk *chunk_new(struct pool *pool)
+{
+	struct chunk *c = pages_lock(CHUNK_SIZE, CHUNK_SIZE);
+
+	if (c == NULL)
+		return NULL;
+	c->magic = CHUNK_MAGIC;
+	c->free_units = CHUNK_UNITS - HEADER_UNITS;
+	for (size_t i = 0; i < HEADER_UNITS; i++)
+		c->runs[i].kind = CHUNK_HEADER;
+	ASAN_POISON_MEMORY_REGION(
+		(uint8_t *)c + (size_t)HEADER_UNITS * CHUNK_UNIT,
+		CHUNK_SIZE - (size_t)HEADER_UNITS * CHUNK_UNIT);
+	c->pool = pool;
+	c->next = pool->chunks;
+	if (c->next != NULL)
+		c->next->prev = c;
+	pool->chunks = c;
+	pool->count++;
+	pool->empty++;
+	return c;
+}
+
+/* The first of units free units in a row in c, or 0: unit 0 is the header. */
+static size_t chunk_find(const struct chunk *c, size_t units)
+{
+	size_t found = 0;
+
+	if (c->free_units < units)
+		return 0;
+	for (size_t i = HEADER_UNITS; i < CHUNK_UNITS; i++) {
+		if (c->runs[i].kind != CHUNK_FREE) {
+			found = 0;
+			continue;
+		}
+		if (++found == units)
+			return i + 1 - units;
+	}
+	return 0;
+}
+
+struct run *chunk_run_new(struct pool *pool, size_t units, enum chunk_kind kind)
+{
+	struct chunk *c;
+	size_t first = 0;
+	struct run *r;
+
+	for (c = pool->chunks; c != NULL; c = c->next) {
+		first = chunk_find(c, units);
+		if (first != 0)
+			break;
+	}
+	if (c == NULL) {
+		c = chunk_new(pool);
+		if (c == NULL)
+			return NULL;
+		first = HEADER_UNITS;
+	}
+	if (is_empty(c))
+		pool->empty--;
+	for (size_t i = first; i < first + units; i++) {
+		c->runs[i] = (struct run){.kind = (uint8_t)kind,
+					  .first = (uint16_t)first};
+	}
+	c->free_units -= (uint32_t)units;
+	r = &c->runs[first];
+	r->units = (uint16_t)units;
+	return r;
+}
+
+static void chunk_free(struct chunk *c)
+{
+	if (c->prev != NULL)
+		c->prev->next = c->next;
+	else
+		c->pool->chunks = c->next;
+	if (c->next != NULL)
+		c->next->prev = c->prev;
+	c->pool->count--;
+	c->pool->empty--;
+	ASAN_UNPOISON_MEMORY_REGION(c, CHUNK_SIZE);
+	pages_free(c, CHUNK_SIZE);
+}
+
+void chunk_run_free(struct run *r)
+{
+	struct chunk *c = chunk_of(r);
+	struct pool *pool = c->pool;
+	size_t first = r->first, units = r->units;
+
+	ASAN_POISON_MEMORY_REGION(chunk_run_start(r), units * CHUNK_UNIT);
+	for (size_t i = first; i < first + units; i++)
+		c->runs[i] = (struct run){0};
+	c->free_units += (uint32_t)units;
+	if (!is_empty(c))
+		return;
+	pool->empty++;
+	/* One empty chunk stays, so that a busy edge maps nothing anew. */
+	if (pool->empty > 1 && pool->count > pool->keep)
+		chunk_free(c);
+}
+
+void chunk_wipe(struct pool *pool)
+{
+	for (struct chunk *c = pool->chunks; c != NULL; c = c->next) {
+		uint8_t *body =
+			(uint8_t *)c + (size_t)HEADER_UNITS * CHUNK_UNIT;
+		size_t len = CHUNK_SIZE - (size_t)HEADER_UNITS * CHUNK_UNIT;
+
+		ASAN_UNPOISON_MEMORY_REGION(body, len);
+		explicit_bzero(body, len);
+	}
+}
