@@ -130,17 +130,20 @@ static int find_place(struct loader *l, const char *path, struct node **ret,
 	return 0;
 }
 
-/* The node that path names, for a hard link. */
+/* The node that path names, for a hard link; no folder is made for it. */
 static int find_node(struct loader *l, const char *path, struct node **ret)
 {
-	struct node *dir;
-	char name[DIR_NAME_MAX + 1];
+	struct node *n = tree_node(l->tree, TREE_ROOT);
+	char part[DIR_NAME_MAX + 1];
 	int err = check_path(l, path);
 
-	if (err == 0)
-		err = find_place(l, path, &dir, name);
-	if (err == 0)
-		err = tree_lookup(ret, l->tree, dir, name);
+	while (err == 0 && *path != '\0') {
+		(void)next_component(&path, part);
+		path += *path == '/';
+		if (strcmp(part, ".") != 0)
+			err = tree_lookup(&n, l->tree, n, part);
+	}
+	*ret = n;
 	return err;
 }
 
@@ -174,13 +177,13 @@ static int load_contents(struct loader *l, struct archive *a, struct node *n,
 	       ARCHIVE_OK) {
 		ssize_t done;
 
-		if (len == 0)
-			continue;
-		done = tree_write(l->tree, n, (uint64_t)off, buf, len);
-		if (done < 0)
-			return (int)done;
-		if ((size_t)done < len)
-			return -ENOSPC;
+		for (const uint8_t *p = buf; len > 0; p += done) {
+			done = tree_write(l->tree, n, (uint64_t)off, p, len);
+			if (done < 0)
+				return (int)done;
+			off += done;
+			len -= (size_t)done;
+		}
 	}
 	if (r != ARCHIVE_EOF)
 		return -EBADMSG;
@@ -259,7 +262,10 @@ static int load_link(struct loader *l, struct node *dir, const char *name,
 	struct node *n;
 	int err = find_node(l, target, &n);
 
-	if (err == -ENOENT || (err == 0 && S_ISDIR(n->attr.mode)))
+	if (err == -EBADMSG)
+		return refuse(l, path, "is a link out of the vault");
+	if (err == -ENOENT || err == -ENOTDIR ||
+	    (err == 0 && S_ISDIR(n->attr.mode)))
 		return refuse(l, path, "is a link to nothing");
 	if (err != 0)
 		return err;
@@ -370,8 +376,11 @@ static int load_all(struct loader *l, struct archive *a)
 	struct archive_entry *e;
 	int r, err;
 
+	/* What stands behind an end marker is the user's too; and so all of
+	 * the input is read, whose own end has to be right. */
 	if (archive_read_support_format_tar(a) != ARCHIVE_OK ||
-	    archive_read_support_format_empty(a) != ARCHIVE_OK)
+	    archive_read_set_options(a, "read_concatenated_archives") !=
+		    ARCHIVE_OK)
 		return -ENOMEM;
 	r = archive_read_open(a, l, NULL, read_block, NULL);
 	if (r == ARCHIVE_OK) {
@@ -402,12 +411,15 @@ int tar_load(struct tree *t, struct source from, struct tar_report *report)
 	struct loader l = {.tree = t, .report = report, .from = from};
 	struct archive *a = NULL;
 	locale_t old, ours;
+	bool before;
 	int err = utf8_enter(&old, &ours);
 
 	if (err != 0)
 		return err;
 	*report = (struct tar_report){0};
+	before = mem_use_reserve(true);
 	l.block = mem_alloc(READ_BLOCK);
+	(void)mem_use_reserve(before);
 	a = archive_read_new();
 	if (l.block == NULL || a == NULL)
 		err = -ENOMEM;
@@ -415,7 +427,8 @@ int tar_load(struct tree *t, struct source from, struct tar_report *report)
 		err = load_all(&l, a);
 	if (err == 0)
 		date_folders(&l);
-	if (err == -EBADMSG && l.source_error != 0)
+	/* libarchive may take an error for an end. */
+	if (l.source_error != 0)
 		err = l.source_error;
 	(void)archive_read_free(a);
 	mem_free(l.block);

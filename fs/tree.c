@@ -55,7 +55,7 @@ int tree_grow(struct tree *t, uint64_t n)
 {
 	uint64_t weight = t->weight + n;
 
-	if (t->usage.limit.reserve != NULL && weight > t->reserved) {
+	if (t->usage.limit.reserve != NULL && weight >= t->reserved) {
 		int err = t->usage.limit.reserve(weight + WEIGHT_STEP);
 
 		if (err != 0)
@@ -105,7 +105,7 @@ int tree_new(struct tree **ret, const struct tree_limits *limits,
 	t->free_hint = TREE_ROOT;
 	t->node_room = 64;
 	t->nodes = mem_alloc(t->node_room * sizeof(struct node *));
-	if (t->nodes != NULL)
+	if (t->nodes != NULL && tree_grow(t, 0) == 0)
 		n = node_new(root);
 	if (n == NULL) {
 		tree_free(t);

@@ -223,6 +223,8 @@ enum exit_code askpass_new(struct secret *ret, const struct pass_source *s,
 	code = ask(&first, "New passphrase for", vault);
 	if (code == EXIT_DONE)
 		code = ask(&second, "Once more, for", vault);
+	if (code == EXIT_PASSPHRASE)
+		code = EXIT_FAILED; /* there is none yet that it could miss */
 	same = code == EXIT_DONE && secret_equal(&first, &second);
 	if (same) {
 		*ret = first;

@@ -98,20 +98,21 @@ static enum exit_code lock_and_read(struct opened *v, const struct options *o,
 	if (err == -EROFS) {
 		v->read_only = true;
 		err = store_open_readonly(&v->store, path);
-		if (err == 0 && !o->read_only)
-			msg_say("%s: its folder cannot be written, or the "
-				"file is a mount point: mounting read-only",
-				path);
 	}
-	if (err != 0)
-		return complain_store(err, path);
-	err = store_load(&v->sealed, v->store, limit);
+	if (err == 0)
+		err = store_load(&v->sealed, v->store, limit);
 	if (err == -EFBIG)
 		return msg_fail(EXIT_FAILED,
 				"%s: too large for size=%lluM; mount with a "
 				"larger -o size=",
 				path, (unsigned long long)o->size >> 20);
-	return err == 0 ? EXIT_DONE : complain_store(err, path);
+	if (err != 0)
+		return complain_store(err, path);
+	if (v->read_only && !o->read_only)
+		msg_say("%s: its folder cannot be written, or the file is a "
+			"mount point: mounting read-only",
+			path);
+	return EXIT_DONE;
 }
 
 /* Judge the envelope before anybody is asked for a passphrase. */

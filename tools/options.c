@@ -214,11 +214,10 @@ static enum exit_code take(struct options *o, const char *word)
 		if (err == -ENOMEM)
 			return msg_fail(EXIT_FAILED, "out of memory");
 		if (err != 0)
-			return msg_fail(
-				EXIT_USAGE,
-				"option '%s': not a value it can have; see "
-				"tazpodfs(8)",
-				word);
+			return msg_fail(EXIT_USAGE,
+					"option '%s': not a valid value; see "
+					"tazpodfs(8)",
+					word);
 		return EXIT_DONE;
 	}
 	err = take_flag(o, word);
