@@ -75,7 +75,7 @@ $(B)/%.a:
 $(B)/paths: FORCE
 	@mkdir -p $(B)
 	@echo '$(BINDIR)' | cmp -s - $@ || echo '$(BINDIR)' >$@
-FORCE:
+.PHONY: FORCE
 $(call objs,tools): $(B)/paths
 
 $(B)/%.o: %.c Makefile
