@@ -84,7 +84,8 @@ void fuse_dir_list(fuse_req_t req, const struct node *dir,
 	/* A removed folder is empty, even of "." and "..". */
 	if (dir->nlink > 0)
 		list_dir(&l, dir, what->off);
-	if (fuse_reply_buf(req, (char *)m->bounce, l.len) != 0 && l.plus)
+	if (fuse_reply_buf(req, (char *)m->bounce, l.len) != 0 && l.plus &&
+	    dir->nlink > 0)
 		unlist(&l, dir, what->off);
 	explicit_bzero(m->bounce, l.len);
 }

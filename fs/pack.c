@@ -10,6 +10,7 @@
 #include <string.h>
 #define ZSTD_STATIC_LINKING_ONLY /* for ZSTD_createDCtx_advanced() */
 #include <zstd.h>
+#include <zstd_errors.h>
 
 enum { WINDOW = 64 << 10 };
 
@@ -169,7 +170,9 @@ static ssize_t step_zstd(struct unpacker *u, uint8_t *buf, size_t len)
 		return 0;
 	hint = ZSTD_decompressStream(u->zstd, &out, &in);
 	if (ZSTD_isError(hint))
-		return -EBADMSG;
+		return ZSTD_getErrorCode(hint) == ZSTD_error_memory_allocation
+			       ? -ENOMEM
+			       : -EBADMSG;
 	u->at = in.pos;
 	u->frame_done = hint == 0;
 	return (ssize_t)out.pos;

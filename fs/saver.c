@@ -83,7 +83,7 @@ static void *seal_loop(void *ctx)
 	/* What is sealed here may be all that there is of it. */
 	(void)mem_use_reserve(true);
 	(void)pthread_mutex_lock(&s->lock);
-	while (!s->stop) {
+	while (!s->stop || s->job_given) {
 		if (s->job_given) {
 			s->job_given = false;
 			(void)pthread_mutex_unlock(&s->lock);

@@ -115,6 +115,8 @@ static int check_regular(const struct store *s)
 {
 	struct stat st;
 
+	if (s->name[0] == '\0') /* "/" has no last component */
+		return -EISDIR;
 	if (fstatat(s->dir, s->name, &st, AT_SYMLINK_NOFOLLOW) != 0)
 		return failed();
 	if (S_ISDIR(st.st_mode))
@@ -277,7 +279,9 @@ static int write_temp(struct store *s, const struct blob *b)
 	if (fd < 0)
 		return failed();
 	/* A full disk is found out here, where the filesystem can tell. */
-	err = b->len > 0 ? posix_fallocate(fd, 0, (off_t)b->len) : 0;
+	do
+		err = b->len > 0 ? posix_fallocate(fd, 0, (off_t)b->len) : 0;
+	while (err == EINTR);
 	err = err == EOPNOTSUPP || err == EINVAL ? 0 : -err;
 	if (err == 0)
 		err = write_all(fd, b->data, b->len);

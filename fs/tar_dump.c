@@ -1,39 +1,24 @@
 /* SPDX-License-Identifier: MIT */
+#include "pax.h"
 #include "tar.h"
-#include "utf8.h"
 
 #include "crypto/mem.h"
 #include "crypto/secret.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
-#include <limits.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 
 struct dumper {
 	const struct snapshot *snapshot;
-	struct archive *archive;
 	struct sink to;
-	int sink_error;
+	struct pax_buffer headers;
 	uint8_t *buf;		  /* BODY_EXTENT bytes */
 	struct secret path, link; /* full names, built here */
+	struct pax_piece *pieces; /* of the file at hand */
+	size_t piece_room;
 };
-
-static la_ssize_t write_block(struct archive *a, void *ctx, const void *buf,
-			      size_t len)
-{
-	struct dumper *d = ctx;
-	int err = d->to.write(d->to.ctx, buf, len);
-
-	if (err == 0)
-		return (la_ssize_t)len;
-	d->sink_error = err;
-	archive_set_error(a, -err, "sink");
-	return -1;
-}
 
 /* The whole name of entry i, built from its end, into the buffer of room. */
 static int full_name(const char **ret, struct dumper *d, struct secret *room,
@@ -69,169 +54,124 @@ static int full_name(const char **ret, struct dumper *d, struct secret *room,
 	return 0;
 }
 
-/* A file with holes is written with a map of what is not a hole. */
-static bool is_sparse(const struct snapshot_entry *e)
+/*
+ * The piece of e that slot holds.  What its extent has no room for reads as
+ * zeros, and is not written, so that it takes no more when it is loaded than
+ * it does now.  GNU tar wants pieces of whole blocks, but for a file's last.
+ */
+static struct pax_piece piece_of(const struct snapshot_entry *e,
+				 const struct body_slot *slot)
 {
-	return e->attr.size > (uint64_t)e->body.count * BODY_EXTENT;
+	struct pax_piece p = {
+		.off = slot->index * BODY_EXTENT,
+		.len = (slot->extent->room + PAX_BLOCK - 1) / PAX_BLOCK *
+		       PAX_BLOCK,
+	};
+
+	if (p.len > e->attr.size - p.off)
+		p.len = e->attr.size - p.off;
+	return p;
 }
 
-static void add_sparse_map(struct archive_entry *ae,
-			   const struct snapshot_entry *e)
+static int make_piece_room(struct dumper *d, size_t count)
 {
-	for (size_t i = 0; i < e->body.count; i++) {
-		uint64_t off = e->body.slots[i].index * BODY_EXTENT;
-		uint64_t len = e->attr.size - off;
+	struct pax_piece *pieces;
 
-		if (len > BODY_EXTENT)
-			len = BODY_EXTENT;
-		archive_entry_sparse_add_entry(ae, (la_int64_t)off,
-					       (la_int64_t)len);
-	}
-	/* One empty piece at the end makes a map of a file that is all hole. */
-	if (e->body.count == 0)
-		archive_entry_sparse_add_entry(ae, (la_int64_t)e->attr.size, 0);
-}
-
-static int write_data(struct dumper *d, const uint8_t *buf, size_t len)
-{
-	while (len > 0) {
-		la_ssize_t n = archive_write_data(d->archive, buf, len);
-
-		if (n <= 0)
-			return -EIO;
-		buf += n;
-		len -= (size_t)n;
-	}
+	if (count <= d->piece_room)
+		return 0;
+	pieces = mem_realloc(d->pieces, count * sizeof(*pieces));
+	if (pieces == NULL)
+		return -ENOMEM;
+	d->pieces = pieces;
+	d->piece_room = count;
 	return 0;
 }
 
-/* Move over a hole.  libarchive takes its length and looks at no byte. */
-static int write_hole(struct dumper *d, uint64_t len)
+/* Note in m what of e is there; if that is not all, m is sparse. */
+static int map_contents(struct dumper *d, struct pax_member *m,
+			const struct snapshot_entry *e)
 {
-	while (len > 0) {
-		size_t n = len < INT_MAX ? (size_t)len : INT_MAX;
-		la_ssize_t done = archive_write_data(d->archive, d->buf, n);
+	/* One more: a file that is all hole has an empty piece at its end. */
+	int err = make_piece_room(d, e->body.count + 1);
+	size_t n = 0;
 
-		if (done <= 0)
-			return -EIO;
-		len -= (uint64_t)done;
+	if (err != 0)
+		return err;
+	for (size_t i = 0; i < e->body.count; i++) {
+		struct pax_piece p = piece_of(e, &e->body.slots[i]);
+
+		m->size += p.len;
+		if (n > 0 &&
+		    d->pieces[n - 1].off + d->pieces[n - 1].len == p.off)
+			d->pieces[n - 1].len += p.len;
+		else
+			d->pieces[n++] = p;
 	}
+	if (m->size == e->attr.size)
+		return 0;
+	if (n == 0)
+		d->pieces[n++] = (struct pax_piece){e->attr.size, 0};
+	m->pieces = d->pieces;
+	m->piece_count = n;
 	return 0;
 }
 
 static int dump_contents(struct dumper *d, const struct snapshot_entry *e)
 {
-	bool sparse = is_sparse(e);
-	uint64_t off = 0;
 	int err = 0;
 
 	for (size_t i = 0; err == 0 && i < e->body.count; i++) {
-		uint64_t at = e->body.slots[i].index * BODY_EXTENT;
-		uint64_t n = e->attr.size - at;
+		struct pax_piece p = piece_of(e, &e->body.slots[i]);
 
-		if (n > BODY_EXTENT)
-			n = BODY_EXTENT;
-		if (at > off)
-			err = write_hole(d, at - off);
-		if (err != 0)
-			break;
-		body_read(&e->body, at, d->buf, (size_t)n);
-		err = write_data(d, d->buf, (size_t)n);
-		off = at + n;
+		body_read(&e->body, p.off, d->buf, (size_t)p.len);
+		err = d->to.write(d->to.ctx, d->buf, (size_t)p.len);
 	}
-	if (err == 0 && sparse && off < e->attr.size)
-		err = write_hole(d, e->attr.size - off);
 	return err;
 }
 
-static void set_attrs(struct archive_entry *ae, const struct snapshot_entry *e)
-{
-	archive_entry_set_filetype(ae, e->attr.mode & S_IFMT);
-	archive_entry_set_perm(ae, e->attr.mode & 07777);
-	archive_entry_set_uid(ae, e->attr.uid);
-	archive_entry_set_gid(ae, e->attr.gid);
-	archive_entry_set_mtime(ae, e->attr.mtime.tv_sec,
-				e->attr.mtime.tv_nsec);
-	for (const struct xattr *x = e->xattrs; x != NULL; x = x->next)
-		archive_entry_xattr_add_entry(ae, x->name, x->value, x->len);
-}
-
-static int dump_entry(struct dumper *d, struct archive_entry *ae, uint32_t i)
+static int dump_entry(struct dumper *d, uint32_t i)
 {
 	const struct snapshot_entry *e = snapshot_entry(d->snapshot, i);
-	bool has_contents = S_ISREG(e->attr.mode) && e->first == SNAPSHOT_NONE;
-	const char *path, *first;
-	int err = full_name(&path, d, &d->path, i);
+	struct pax_member m = {
+		.type = '5',
+		.attr = &e->attr,
+		.xattrs = e->xattrs,
+	};
+	int err = full_name(&m.path, d, &d->path, i);
 
-	if (err != 0)
-		return err;
-	(void)archive_entry_clear(ae);
-	archive_entry_copy_pathname(ae, path);
-	set_attrs(ae, e);
-	if (e->first != SNAPSHOT_NONE) {
-		err = full_name(&first, d, &d->link, e->first);
-		if (err != 0)
-			return err;
-		archive_entry_copy_hardlink(ae, first);
+	if (err == 0 && e->first != SNAPSHOT_NONE) {
+		m.type = '1';
+		err = full_name(&m.link, d, &d->link, e->first);
 	} else if (S_ISLNK(e->attr.mode)) {
-		archive_entry_copy_symlink(ae, e->target);
+		m.type = '2';
+		m.link = e->target;
+	} else if (err == 0 && S_ISREG(e->attr.mode)) {
+		m.type = '0';
+		err = map_contents(d, &m, e);
 	}
-	archive_entry_set_size(ae, has_contents ? (la_int64_t)e->attr.size : 0);
-	if (has_contents && is_sparse(e))
-		add_sparse_map(ae, e);
-	if (archive_write_header(d->archive, ae) < ARCHIVE_WARN)
-		return -EIO;
-	if (has_contents)
+	if (err == 0)
+		err = pax_header(&d->headers, d->to, &m);
+	if (err == 0 && m.type == '0')
 		err = dump_contents(d, e);
-	if (err == 0 && archive_write_finish_entry(d->archive) < ARCHIVE_WARN)
-		err = -EIO;
-	return err;
-}
-
-static int dump_all(struct dumper *d)
-{
-	struct archive_entry *ae;
-	int err = 0;
-
-	/* Without blocking, file data go to the sink without a copy. */
-	if (archive_write_set_format_pax(d->archive) != ARCHIVE_OK ||
-	    archive_write_set_bytes_per_block(d->archive, 0) != ARCHIVE_OK ||
-	    archive_write_open(d->archive, d, NULL, write_block, NULL) !=
-		    ARCHIVE_OK)
-		return -ENOMEM;
-	ae = archive_entry_new();
-	if (ae == NULL)
-		return -ENOMEM;
-	for (uint32_t i = 0; err == 0 && i < d->snapshot->count; i++)
-		err = dump_entry(d, ae, i);
-	archive_entry_free(ae);
-	if (err == 0 && archive_write_close(d->archive) != ARCHIVE_OK)
-		err = -EIO;
-	return err;
+	return err == 0 ? pax_pad(d->to, m.size) : err;
 }
 
 int tar_dump(const struct snapshot *s, struct sink to)
 {
 	struct dumper d = {.snapshot = s, .to = to};
-	locale_t old, ours;
-	int err = utf8_enter(&old, &ours);
+	int err = 0;
 
-	if (err != 0)
-		return err;
 	d.buf = mem_alloc(BODY_EXTENT);
-	d.archive = archive_write_new();
-	if (d.buf == NULL || d.archive == NULL)
+	if (d.buf == NULL)
 		err = -ENOMEM;
+	for (uint32_t i = 0; err == 0 && i < s->count; i++)
+		err = dump_entry(&d, i);
 	if (err == 0)
-		err = dump_all(&d);
-	if (err == -EIO && d.sink_error != 0)
-		err = d.sink_error;
-	else if (err == -EIO && archive_errno(d.archive) == ENOMEM)
-		err = -ENOMEM;
-	(void)archive_write_free(d.archive);
+		err = pax_end(to);
 	mem_free(d.buf);
+	mem_free(d.pieces);
+	secret_free(&d.headers.text);
 	secret_free(&d.path);
 	secret_free(&d.link);
-	utf8_leave(old, ours);
 	return err;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "tar.h"
+#include "tar_path.h"
 #include "utf8.h"
 
 #include "crypto/mem.h"
@@ -9,6 +10,7 @@
 #include <archive_entry.h>
 #include <errno.h>
 #include <limits.h>
+#include <linux/limits.h>
 #include <locale.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -49,46 +51,17 @@ __attribute__((format(printf, 3, 4))) static int refuse(struct loader *l,
 	(void)vsnprintf(out + n, size - (size_t)n, format, args);
 	va_end(args);
 	for (; *out != '\0'; out++)
-		if ((unsigned char)*out < ' ' || *out == 0x7f)
+		if (*out < ' ' || *out > '~')
 			*out = '?';
 	return -EBADMSG;
-}
-
-/* The next component of *path into name: its length, or 0 at the end. */
-static size_t next_component(const char **path, char name[DIR_NAME_MAX + 1])
-{
-	size_t n = strcspn(*path, "/");
-
-	if (n <= DIR_NAME_MAX) {
-		memcpy(name, *path, n);
-		name[n] = '\0';
-	}
-	*path += n;
-	return n;
 }
 
 /* Is path one that may be in a vault?  0 or -EBADMSG. */
 static int check_path(struct loader *l, const char *path)
 {
-	const char *p = path;
-	char name[DIR_NAME_MAX + 1];
+	const char *why = tar_path_check(path);
 
-	if (*p == '/')
-		return refuse(l, path, "has an absolute name");
-	while (*p != '\0') {
-		size_t n = next_component(&p, name);
-
-		if (n == 0)
-			return refuse(l, path, "has an empty component");
-		if (n > DIR_NAME_MAX)
-			return refuse(l, path, "has a component over %d bytes",
-				      DIR_NAME_MAX);
-		if (strcmp(name, "..") == 0)
-			return refuse(l, path, "would leave the vault");
-		if (*p == '/')
-			p++;
-	}
-	return 0;
+	return why == NULL ? 0 : refuse(l, path, "%s", why);
 }
 
 static const struct tree_birth plain_folder = {
@@ -109,7 +82,7 @@ static int find_place(struct loader *l, const char *path, struct node **ret,
 
 	name[0] = '\0';
 	while (*p != '\0') {
-		(void)next_component(&p, part);
+		(void)tar_path_next(&p, part);
 		p += *p == '/';
 		if (strcmp(part, ".") == 0)
 			continue;
@@ -138,7 +111,7 @@ static int find_node(struct loader *l, const char *path, struct node **ret)
 	int err = check_path(l, path);
 
 	while (err == 0 && *path != '\0') {
-		(void)next_component(&path, part);
+		(void)tar_path_next(&path, part);
 		path += *path == '/';
 		if (strcmp(part, ".") != 0)
 			err = tree_lookup(&n, l->tree, n, part);
@@ -159,7 +132,29 @@ static int later(struct loader *l, struct node *dir, struct timespec mtime)
 		l->dated = dated;
 		l->dated_room = room;
 	}
+	dir->lookups++; /* it may be replaced before its turn comes */
 	l->dated[l->dated_count++] = (struct dated){dir, mtime};
+	return 0;
+}
+
+/*
+ * Write one extent's part of a file, without the zeros at its end: they may
+ * be there for the archive's blocks alone.
+ */
+static int load_piece(struct loader *l, struct node *n, uint64_t off,
+		      const uint8_t *p, size_t len)
+{
+	while (len > 0 && p[len - 1] == 0)
+		len--;
+	while (len > 0) {
+		ssize_t done = tree_write(l->tree, n, off, p, len);
+
+		if (done < 0)
+			return (int)done;
+		p += done;
+		off += (uint64_t)done;
+		len -= (size_t)done;
+	}
 	return 0;
 }
 
@@ -167,53 +162,106 @@ static int later(struct loader *l, struct node *dir, struct timespec mtime)
 static int load_contents(struct loader *l, struct archive *a, struct node *n,
 			 uint64_t size)
 {
-	const void *buf;
-	size_t len;
-	la_int64_t off;
 	struct attr attr = {.size = size};
-	int r;
+	const void *block;
+	la_int64_t off;
+	size_t len;
+	int r, err = 0;
 
-	while ((r = archive_read_data_block(a, &buf, &len, &off)) ==
+	while ((r = archive_read_data_block(a, &block, &len, &off)) ==
 	       ARCHIVE_OK) {
-		ssize_t done;
+		const uint8_t *p = block;
 
-		for (const uint8_t *p = buf; len > 0; p += done) {
-			done = tree_write(l->tree, n, (uint64_t)off, p, len);
-			if (done < 0)
-				return (int)done;
-			off += done;
-			len -= (size_t)done;
+		while (err == 0 && len > 0) {
+			size_t piece = BODY_EXTENT - (size_t)off % BODY_EXTENT;
+
+			if (piece > len)
+				piece = len;
+			err = load_piece(l, n, (uint64_t)off, p, piece);
+			p += piece;
+			off += (la_int64_t)piece;
+			len -= piece;
 		}
+		if (err != 0)
+			return err;
 	}
 	if (r != ARCHIVE_EOF)
 		return -EBADMSG;
 	return tree_setattr(l->tree, n, &attr, SET_SIZE);
 }
 
+/* Undo in place what GNU tar, and pax.c, do to '=' and '%' in a name. */
+static void unescape(char *name)
+{
+	char *to = name;
+
+	for (const char *p = name; *p != '\0';) {
+		bool percent = strncmp(p, "%25", 3) == 0;
+
+		if (percent || strncmp(p, "%3D", 3) == 0) {
+			*to++ = percent ? '%' : '=';
+			p += 3;
+		} else {
+			*to++ = *p++;
+		}
+	}
+	*to = '\0';
+}
+
+/* Set an attribute under the name that key stands for. */
+static int set_xattr(struct loader *l, struct node *n, const char *key,
+		     const struct xattr_value *v)
+{
+	char name[3 * XATTR_NAME_MAX + 1];
+
+	(void)snprintf(name, sizeof(name), "%s", key);
+	unescape(name);
+	return tree_setxattr(l->tree, n, name, v);
+}
+
 static int load_xattrs(struct loader *l, struct archive_entry *e,
 		       struct node *n)
 {
-	const char *name;
+	const char *key;
 	const void *value;
 	size_t len;
 	int err = 0;
 
 	(void)archive_entry_xattr_reset(e);
 	while (err == 0 &&
-	       archive_entry_xattr_next(e, &name, &value, &len) == ARCHIVE_OK) {
+	       archive_entry_xattr_next(e, &key, &value, &len) == ARCHIVE_OK) {
 		struct xattr_value v = {value, len};
 
-		if (name != NULL && strncmp(name, user_namespace,
-					    sizeof(user_namespace) - 1) == 0)
-			err = tree_setxattr(l->tree, n, name, &v);
+		if (key == NULL || strncmp(key, user_namespace,
+					   sizeof(user_namespace) - 1) != 0)
+			continue;
+		if (strlen(key) > 3 * XATTR_NAME_MAX)
+			return refuse(l, archive_entry_pathname(e),
+				      "has an attribute with too long a name");
+		err = set_xattr(l, n, key, &v);
 	}
 	return err;
 }
 
+/*
+ * libarchive reads "-1.5" as -1 s and 0.5 s after it; a timespec's fraction
+ * counts forward, so it is half a second after -2.
+ */
+static struct timespec mtime_of(struct archive_entry *e)
+{
+	struct timespec t = {archive_entry_mtime(e),
+			     archive_entry_mtime_nsec(e)};
+
+	if (t.tv_sec < 0 && t.tv_nsec > 0) {
+		t.tv_sec--;
+		t.tv_nsec = 1000000000 - t.tv_nsec;
+	}
+	return t;
+}
+
 static struct attr attr_of(struct archive_entry *e)
 {
-	struct timespec mtime = {archive_entry_mtime(e),
-				 archive_entry_mtime_nsec(e)};
+	struct timespec mtime = mtime_of(e);
 
 	return (struct attr){
 		.mode = (uint32_t)(archive_entry_filetype(e) |
@@ -304,13 +352,6 @@ static int make_node(struct loader *l, struct archive_entry *e,
 	return err;
 }
 
-static bool is_reserved(const struct loader *l, const struct node *dir,
-			const char *name)
-{
-	return dir == tree_node(l->tree, TREE_ROOT) &&
-	       strcmp(name, TREE_RESERVED) == 0;
-}
-
 static int load_named(struct loader *l, struct archive *a,
 		      struct archive_entry *e)
 {
@@ -329,14 +370,14 @@ static int load_named(struct loader *l, struct archive *a,
 		l->report->skipped++;
 		return 0;
 	}
+	if (err == 0 && tar_path_is_reserved(path)) {
+		l->report->dropped_passphrase = true;
+		return 0;
+	}
 	if (err == 0)
 		err = find_place(l, path, &dir, name);
 	if (err != 0)
 		return err;
-	if (is_reserved(l, dir, name)) {
-		l->report->dropped_passphrase = true;
-		return 0;
-	}
 	if (name[0] == '\0' && (type != AE_IFDIR || link != NULL))
 		return refuse(l, path, "would replace the root");
 	if (link != NULL)
@@ -352,6 +393,9 @@ static int load_entry(struct loader *l, struct archive *a,
 {
 	int err = load_named(l, a, e);
 
+	if (err == -EFBIG)
+		err = refuse(l, archive_entry_pathname(e),
+			     "has a size beyond all limits");
 	if (err == -ENAMETOOLONG)
 		err = refuse(l, archive_entry_pathname(e),
 			     "is nested too deeply, or its target is too long");
@@ -432,6 +476,8 @@ int tar_load(struct tree *t, struct source from, struct tar_report *report)
 		err = l.source_error;
 	(void)archive_read_free(a);
 	mem_free(l.block);
+	for (size_t i = 0; i < l.dated_count; i++)
+		tree_forget(t, l.dated[i].dir, 1);
 	mem_free(l.dated);
 	utf8_leave(old, ours);
 	return err;

@@ -9,14 +9,15 @@
 
 enum {
 	TARGET_MAX = 4095, /* PATH_MAX without its NUL */
-	/* Beyond this tar(5)'s and off_t's arithmetic would overflow. */
-	SIZE_LIMIT_LOG2 = 62,
 	/* An entry's copy, with what an allocator rounds up. */
 	ENTRY_WEIGHT = 288,
 	XATTR_WEIGHT = 64,
 	/* The owner is asked for so much at a time. */
 	WEIGHT_STEP = 64 << 10,
 };
+
+/* Beyond this sums of two sizes would no longer fit an off_t. */
+#define SIZE_LIMIT (UINT64_C(1) << 62)
 
 /* Put n into the table.  0 or -ENOMEM. */
 static int table_add(struct tree *t, struct node *n)
@@ -293,6 +294,8 @@ int tree_link(struct tree *t, struct node *n, struct node *dir,
 		return err;
 	if (S_ISDIR(n->attr.mode))
 		return -EPERM;
+	if (n->nlink == 0)
+		return -ENOENT;
 	if (dir_find(&dir->dir, name) != NULL)
 		return -EEXIST;
 	if (t->usage.used.nodes >= t->usage.limit.nodes)
@@ -373,7 +376,7 @@ static int set_size(struct tree *t, struct node *n, uint64_t size)
 		return -EISDIR;
 	if (!S_ISREG(n->attr.mode))
 		return -EINVAL;
-	if (size >> SIZE_LIMIT_LOG2 != 0)
+	if (size > SIZE_LIMIT)
 		return -EFBIG;
 	if (size < n->attr.size)
 		err = body_truncate(&n->body, &t->quota, size);
@@ -420,7 +423,8 @@ int tree_setxattr(struct tree *t, struct node *n, const char *name,
 	uint64_t weight = need + XATTR_WEIGHT;
 	int err;
 
-	if (need > had && t->quota.limit - t->quota.used < need - had)
+	if (n->xattr_bytes - had + need > TREE_XATTR_MAX ||
+	    (need > had && t->quota.limit - t->quota.used < need - had))
 		return -ENOSPC;
 	err = tree_grow(t, weight);
 	if (err != 0)
@@ -445,7 +449,7 @@ ssize_t tree_write(struct tree *t, struct node *n, uint64_t off,
 {
 	ssize_t done;
 
-	if (off >> SIZE_LIMIT_LOG2 != 0)
+	if (off > SIZE_LIMIT || len > SIZE_LIMIT - off)
 		return -EFBIG;
 	done = body_write(&n->body, &t->quota, off, buf, len);
 	if (done <= 0)

@@ -22,9 +22,11 @@
 
 enum {
 	TREE_ROOT = 1, /* the root's inode number */
-	/* Folders below the root in a row.  Sealed, names are whole paths, so
-	 * without a limit a deep tree would grow with its depth's square. */
-	TREE_DEPTH_MAX = 2048,
+	/* Folders below the root in a row, and bytes of extended attributes of
+	 * one node.  Sealed, two whole paths and all attributes share a header
+	 * that readers take up to 1 MiB of. */
+	TREE_DEPTH_MAX = 1024,
+	TREE_XATTR_MAX = 256 << 10,
 };
 
 /* The Go program's sealed passphrase: such a file is never kept. */
@@ -92,8 +94,8 @@ int tree_create(struct node **ret, struct tree *t, struct node *dir,
 		const char *name, const struct tree_birth *what);
 
 /*
- * Give n, not a folder, one more name.  Errors as tree_create(), and -EPERM
- * for a folder.
+ * Give n, not a folder, one more name.  Errors as tree_create(), -EPERM for a
+ * folder, and -ENOENT for a node that has no name any more.
  */
 int tree_link(struct tree *t, struct node *n, struct node *dir,
 	      const char *name);

@@ -15,6 +15,9 @@ enum {
 	NS_PER_SECOND = 1000000000,
 	/* What an archive may spend on an entry besides its contents. */
 	ENTRY_BYTES = 8 << 10,
+	/* Long paths may take more, but deflate cannot expand further, so this
+	 * bound never refuses what was sealed, and stays a bound. */
+	DEFLATE_MOST = 1032,
 };
 
 struct vault {
@@ -94,7 +97,8 @@ int vault_load(struct vault *v, const struct blob *sealed, struct tree *t,
 	if (err == 0)
 		err = unpacker_new(&unpacker, v->params.compression,
 				   seal_reader_source(r),
-				   u.limit.bytes + u.limit.nodes * ENTRY_BYTES);
+				   u.limit.bytes + u.limit.nodes * ENTRY_BYTES +
+					   sealed->len * DEFLATE_MOST);
 	if (err == 0)
 		err = tar_load(t, unpacker_source(unpacker), report);
 	unpacker_free(unpacker);
