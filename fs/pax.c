@@ -7,7 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NAME_LEN = 100, NS_PER_SECOND = 1000000000, DECIMAL = 24 };
+enum {
+	NAME_LEN = 100,
+	NS_PER_SECOND = 1000000000,
+	DECIMAL = 24, /* room for one number in words */
+	TWO_DECIMALS = 2 * DECIMAL,
+};
 
 /* The fields of a ustar block (POSIX.1-2017, pax, "ustar Interchange Format")
  */
@@ -119,7 +124,7 @@ static bool put_octal(char *field, size_t size, uint64_t n)
  * t as a decimal number of seconds.  A time of a part of a second before 1970
  * becomes the whole second: libarchive's reader loses the sign of "-0.5".
  */
-static void format_time(char text[static 2 * DECIMAL], struct timespec t)
+static void format_time(char text[static TWO_DECIMALS], struct timespec t)
 {
 	int64_t whole = t.tv_sec;
 	long ns = t.tv_nsec;
@@ -134,9 +139,9 @@ static void format_time(char text[static 2 * DECIMAL], struct timespec t)
 		ns = 0;
 	}
 	if (ns == 0)
-		(void)snprintf(text, 2 * DECIMAL, "%" PRId64, whole);
+		(void)snprintf(text, TWO_DECIMALS, "%" PRId64, whole);
 	else
-		(void)snprintf(text, 2 * DECIMAL, "%" PRId64 ".%09ld", whole,
+		(void)snprintf(text, TWO_DECIMALS, "%" PRId64 ".%09ld", whole,
 			       ns);
 }
 
@@ -168,6 +173,23 @@ static int put_xattr(struct pax_buffer *b, const struct xattr *x)
 	}
 	*to = '\0';
 	return put_record(b, key, x->value, x->len);
+}
+
+void pax_unescape(char *name)
+{
+	char *to = name;
+
+	for (const char *p = name; *p != '\0';) {
+		bool percent = strncmp(p, "%25", 3) == 0;
+
+		if (percent || strncmp(p, "%3D", 3) == 0) {
+			*to++ = percent ? '%' : '=';
+			p += 3;
+		} else {
+			*to++ = *p++;
+		}
+	}
+	*to = '\0';
 }
 
 static int put_names(struct pax_buffer *b, const struct pax_member *m)
@@ -202,7 +224,7 @@ static int put_fields(struct pax_buffer *b, struct ustar *u,
 		      const struct pax_member *m, uint64_t size)
 {
 	const struct attr *a = m->attr;
-	char time[2 * DECIMAL];
+	char time[TWO_DECIMALS];
 	int err = 0;
 
 	(void)put_octal(u->mode, sizeof(u->mode), a->mode & 07777);
@@ -254,6 +276,11 @@ static int write_block(struct sink to, struct ustar *u, char type)
 	return to.write(to.ctx, bytes, sizeof(*u));
 }
 
+uint64_t pax_blocks(uint64_t n)
+{
+	return (n + PAX_BLOCK - 1) / PAX_BLOCK * PAX_BLOCK;
+}
+
 int pax_pad(struct sink to, uint64_t n)
 {
 	size_t over = n % PAX_BLOCK;
@@ -294,7 +321,7 @@ static int write_records(struct pax_buffer *b, struct sink to)
 /* The map of a sparse file: how many pieces, and where each is, in lines. */
 static int put_map(struct pax_buffer *b, const struct pax_member *m)
 {
-	char line[2 * DECIMAL];
+	char line[TWO_DECIMALS];
 	int err;
 
 	(void)snprintf(line, sizeof(line), "%zu\n", m->piece_count);
@@ -307,11 +334,6 @@ static int put_map(struct pax_buffer *b, const struct pax_member *m)
 	return err;
 }
 
-static uint64_t whole_blocks(uint64_t n)
-{
-	return (n + PAX_BLOCK - 1) / PAX_BLOCK * PAX_BLOCK;
-}
-
 int pax_header(struct pax_buffer *b, struct sink to, const struct pax_member *m)
 {
 	struct ustar u = {0};
@@ -322,7 +344,7 @@ int pax_header(struct pax_buffer *b, struct sink to, const struct pax_member *m)
 	if (m->pieces != NULL) {
 		/* How long the map is must be known before it is written. */
 		err = put_map(b, m);
-		size += whole_blocks(b->len);
+		size += pax_blocks(b->len);
 		b->len = 0;
 		if (err == 0)
 			err = put_sparse(b, m);

@@ -53,10 +53,19 @@ struct pax_buffer {
 int pax_header(struct pax_buffer *b, struct sink to,
 	       const struct pax_member *m);
 
+/* n bytes rounded up to whole blocks, in bytes. */
+uint64_t pax_blocks(uint64_t n);
+
 /* Fill up to a whole block what n bytes of contents left over. */
 int pax_pad(struct sink to, uint64_t n);
 
 /* End the archive. */
 int pax_end(struct sink to);
+
+/*
+ * Undo in place what is done, here and by GNU tar, to '%' and '=' in the name
+ * of an extended attribute.
+ */
+void pax_unescape(char *name);
 
 #endif

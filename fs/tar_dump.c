@@ -64,8 +64,7 @@ static struct pax_piece piece_of(const struct snapshot_entry *e,
 {
 	struct pax_piece p = {
 		.off = slot->index * BODY_EXTENT,
-		.len = (slot->extent->room + PAX_BLOCK - 1) / PAX_BLOCK *
-		       PAX_BLOCK,
+		.len = pax_blocks(slot->extent->room),
 	};
 
 	if (p.len > e->attr.size - p.off)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "pax.h"
 #include "tar.h"
 #include "tar_path.h"
 #include "utf8.h"
@@ -17,7 +18,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { READ_BLOCK = 256 << 10 };
+enum {
+	READ_BLOCK = 256 << 10,
+	KEY_MAX = 3 * XATTR_NAME_MAX, /* an attribute's name, escaped */
+	PADDING_MAX = 1 << 20,	      /* zeros behind an archive */
+};
 
 static const char user_namespace[] = "user.";
 
@@ -32,6 +37,7 @@ struct loader {
 	struct tar_report *report;
 	struct source from;
 	int source_error; /* of from, or 0 */
+	uint64_t zeros;	  /* read in a row, in whole blocks */
 	uint8_t *block;	  /* READ_BLOCK bytes */
 	struct dated *dated;
 	size_t dated_count, dated_room;
@@ -190,32 +196,14 @@ static int load_contents(struct loader *l, struct archive *a, struct node *n,
 	return tree_setattr(l->tree, n, &attr, SET_SIZE);
 }
 
-/* Undo in place what GNU tar, and pax.c, do to '=' and '%' in a name. */
-static void unescape(char *name)
-{
-	char *to = name;
-
-	for (const char *p = name; *p != '\0';) {
-		bool percent = strncmp(p, "%25", 3) == 0;
-
-		if (percent || strncmp(p, "%3D", 3) == 0) {
-			*to++ = percent ? '%' : '=';
-			p += 3;
-		} else {
-			*to++ = *p++;
-		}
-	}
-	*to = '\0';
-}
-
 /* Set an attribute under the name that key stands for. */
 static int set_xattr(struct loader *l, struct node *n, const char *key,
 		     const struct xattr_value *v)
 {
-	char name[3 * XATTR_NAME_MAX + 1];
+	char name[KEY_MAX + 1];
 
 	(void)snprintf(name, sizeof(name), "%s", key);
-	unescape(name);
+	pax_unescape(name);
 	return tree_setxattr(l->tree, n, name, v);
 }
 
@@ -235,7 +223,7 @@ static int load_xattrs(struct loader *l, struct archive_entry *e,
 		if (key == NULL || strncmp(key, user_namespace,
 					   sizeof(user_namespace) - 1) != 0)
 			continue;
-		if (strlen(key) > 3 * XATTR_NAME_MAX)
+		if (strlen(key) > KEY_MAX)
 			return refuse(l, archive_entry_pathname(e),
 				      "has an attribute with too long a name");
 		err = set_xattr(l, n, key, &v);
@@ -402,12 +390,27 @@ static int load_entry(struct loader *l, struct archive *a,
 	return err;
 }
 
+/*
+ * Has more nothing come in a row than the contents of a tree can be?  Zeros
+ * cost no memory, so no other limit would stop a bomb of them.
+ */
+static bool too_many_zeros(struct loader *l, size_t n)
+{
+	if (l->block[0] == 0 && memcmp(l->block, l->block + 1, n - 1) == 0)
+		l->zeros += n;
+	else
+		l->zeros = 0;
+	return l->zeros > tree_usage(l->tree).limit.bytes + PADDING_MAX;
+}
+
 static la_ssize_t read_block(struct archive *a, void *ctx, const void **buf)
 {
 	struct loader *l = ctx;
 	ssize_t n = l->from.read(l->from.ctx, l->block, READ_BLOCK);
 
 	*buf = l->block;
+	if (n > 0 && too_many_zeros(l, (size_t)n))
+		n = -E2BIG;
 	if (n >= 0)
 		return n;
 	l->source_error = (int)n;

@@ -49,9 +49,9 @@ static const char *state_of(const char *body)
 /* bytes with a unit, into buf. */
 static const char *human(char buf[static 32], uint64_t bytes)
 {
-	if (bytes < 10 * KIB)
+	if (bytes / KIB < 10)
 		(void)snprintf(buf, 32, "%" PRIu64 " bytes", bytes);
-	else if (bytes < 10 * MIB)
+	else if (bytes / MIB < 10)
 		(void)snprintf(buf, 32, "%" PRIu64 " KiB", bytes / KIB);
 	else
 		(void)snprintf(buf, 32, "%" PRIu64 " MiB", bytes / MIB);

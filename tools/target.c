@@ -91,6 +91,14 @@ static enum exit_code find_named(const struct mounted **ret,
 	return EXIT_DONE;
 }
 
+/* The first mount of this user's from m on, or NULL. */
+static const struct mounted *next_own(const struct mounted *m)
+{
+	while (m != NULL && m->owner != geteuid())
+		m = m->next;
+	return m;
+}
+
 enum exit_code target_find(const struct mounted **ret, const struct mounted *m,
 			   const char *name)
 {
@@ -111,16 +119,13 @@ enum exit_code target_find(const struct mounted **ret, const struct mounted *m,
 		code = find_named(ret, m, project);
 	if (code != EXIT_DONE)
 		return code;
-	for (; *ret == NULL && m != NULL; m = m->next) {
-		if (m->owner != geteuid())
-			continue;
-		for (const struct mounted *o = m->next; o != NULL; o = o->next)
-			if (o->owner == geteuid())
-				return msg_fail(EXIT_USAGE,
-						"several vaults are mounted; "
-						"name one of 'tazpod status'");
-		*ret = m;
-	}
+	if (*ret != NULL)
+		return EXIT_DONE;
+	*ret = next_own(m);
+	if (*ret != NULL && next_own((*ret)->next) != NULL)
+		return msg_fail(EXIT_USAGE,
+				"several vaults are mounted; name one of "
+				"'tazpod status'");
 	if (*ret == NULL)
 		return msg_fail(EXIT_FAILED, "no vault is mounted");
 	return EXIT_DONE;
