@@ -43,6 +43,26 @@ static size_t slot_find(const struct body *b, uint64_t index)
 	return low;
 }
 
+/* The bits of the pages that hold some of len bytes at at. */
+static uint16_t pages_of(size_t at, size_t len)
+{
+	unsigned first = (unsigned)(at / BODY_PAGE);
+	unsigned last = (unsigned)((at + len - 1) / BODY_PAGE);
+
+	return len == 0 ? 0
+			: (uint16_t)((2u << last) - 1) &
+				  (uint16_t) ~((1u << first) - 1);
+}
+
+/* The bits of the pages that lie wholly in len bytes at at. */
+static uint16_t pages_within(size_t at, size_t len)
+{
+	size_t first = (at + BODY_PAGE - 1) / BODY_PAGE * BODY_PAGE;
+	size_t end = (at + len) / BODY_PAGE * BODY_PAGE;
+
+	return end > first ? pages_of(first, end - first) : 0;
+}
+
 static struct extent *extent_at(const struct body *b, uint64_t index)
 {
 	size_t i = slot_find(b, index);
@@ -93,9 +113,11 @@ static struct extent *extent_new(size_t need, const struct extent *old)
 		mem_free(e);
 		return NULL;
 	}
-	if (old != NULL)
+	if (old != NULL) {
+		e->pages = old->pages;
 		memcpy(e->data, old->data,
 		       old->room < e->room ? old->room : e->room);
+	}
 	return e;
 }
 
@@ -171,36 +193,126 @@ ssize_t body_write(struct body *b, struct quota *q, uint64_t off,
 		if (err != 0)
 			break;
 		memcpy(e->data + at, buf + done, n);
+		e->pages |= pages_of(at, n);
 		off += n;
 		done += n;
 	}
 	return done > 0 ? (ssize_t)done : err;
 }
 
-int body_truncate(struct body *b, struct quota *q, uint64_t size)
+static void slot_remove(struct body *b, struct quota *q, size_t i)
 {
-	uint64_t last = size / BODY_EXTENT;
-	size_t keep = size % BODY_EXTENT;
-	struct extent *e = extent_at(b, last);
+	q->used -= b->slots[i].extent->room;
+	extent_put(b->slots[i].extent);
+	b->count--;
+	memmove(&b->slots[i], &b->slots[i + 1],
+		(b->count - i) * sizeof(*b->slots));
+}
 
-	if (keep > 0 && e != NULL && e->room > keep) {
-		/* A place of its own first: a snapshot may see this one. */
-		int err = extent_own(&e, b, q, last, keep);
+/* Make len bytes at at of slot i a hole, which may end the slot. */
+static int punch_slot(struct body *b, struct quota *q, size_t i, size_t at,
+		      size_t len)
+{
+	struct extent *e = b->slots[i].extent;
+	uint16_t left = e->pages & (uint16_t)~pages_within(at, len);
+	int err;
 
+	/* What has no room reads as zeros, and its pages may go with it. */
+	if (at >= e->room || left == 0) {
+		if (left == 0)
+			slot_remove(b, q, i);
+		else
+			e->pages = left;
+		return 0;
+	}
+	/* A place of its own first: a snapshot may see this one. */
+	err = extent_own(&e, b, q, b->slots[i].index, 1);
+	if (err != 0)
+		return err;
+	explicit_bzero(e->data + at, len < e->room - at ? len : e->room - at);
+	e->pages = left;
+	return 0;
+}
+
+int body_punch(struct body *b, struct quota *q, uint64_t off, uint64_t len)
+{
+	uint64_t end = len > UINT64_MAX - off ? UINT64_MAX : off + len;
+	/* From behind, so that a slot that goes moves none still to come. */
+	size_t i = slot_find(b, end / BODY_EXTENT + 1);
+
+	while (i-- > 0) {
+		uint64_t start = b->slots[i].index * BODY_EXTENT;
+		uint64_t from = off > start ? off - start : 0;
+		uint64_t to = end - start;
+		int err;
+
+		if (off >= start + BODY_EXTENT)
+			break;
+		if (to > BODY_EXTENT)
+			to = BODY_EXTENT;
+		err = from < to ? punch_slot(b, q, i, (size_t)from,
+					     (size_t)(to - from))
+				: 0;
 		if (err != 0)
 			return err;
-		explicit_bzero(e->data + keep, e->room - keep);
-	}
-	while (b->count > 0) {
-		struct body_slot *s = &b->slots[b->count - 1];
-
-		if (s->index < last || (s->index == last && keep > 0))
-			break;
-		q->used -= s->extent->room;
-		extent_put(s->extent);
-		b->count--;
 	}
 	return 0;
+}
+
+int body_truncate(struct body *b, struct quota *q, uint64_t size)
+{
+	return body_punch(b, q, size, UINT64_MAX - size);
+}
+
+int body_allocate(struct body *b, struct quota *q, uint64_t off, uint64_t len)
+{
+	while (len > 0) {
+		size_t at = off % BODY_EXTENT;
+		size_t n = BODY_EXTENT - at;
+		struct extent *e;
+		int err;
+
+		if (n > len)
+			n = (size_t)len;
+		err = extent_own(&e, b, q, off / BODY_EXTENT, at + n);
+		if (err != 0)
+			return err;
+		e->pages |= pages_of(at, n);
+		off += n;
+		len -= n;
+	}
+	return 0;
+}
+
+uint64_t body_next_data(const struct body *b, uint64_t off)
+{
+	size_t i = slot_find(b, off / BODY_EXTENT);
+
+	for (; i < b->count; i++) {
+		uint64_t start = b->slots[i].index * BODY_EXTENT;
+		unsigned page =
+			off > start ? (unsigned)((off - start) / BODY_PAGE) : 0;
+
+		for (; page < BODY_EXTENT / BODY_PAGE; page++) {
+			uint64_t at = start + (uint64_t)page * BODY_PAGE;
+
+			if (b->slots[i].extent->pages & 1u << page)
+				return at > off ? at : off;
+		}
+	}
+	return UINT64_MAX;
+}
+
+uint64_t body_next_hole(const struct body *b, uint64_t off)
+{
+	for (;;) {
+		const struct extent *e = extent_at(b, off / BODY_EXTENT);
+		unsigned page = (unsigned)(off % BODY_EXTENT / BODY_PAGE);
+
+		if (e == NULL || (e->pages & 1u << page) == 0)
+			return off;
+		off += BODY_PAGE - off % BODY_PAGE;
+	}
 }
 
 int body_share(struct body *ret, const struct body *b)
@@ -236,5 +348,15 @@ uint64_t body_stored(const struct body *b)
 
 	for (size_t i = 0; i < b->count; i++)
 		n += b->slots[i].extent->room;
+	return n;
+}
+
+uint64_t body_data(const struct body *b)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < b->count; i++)
+		n += (uint64_t)__builtin_popcount(b->slots[i].extent->pages) *
+		     BODY_PAGE;
 	return n;
 }

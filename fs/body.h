@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { BODY_EXTENT = 64 << 10 };
+enum { BODY_EXTENT = 64 << 10, BODY_PAGE = 4096 };
 
 /* Bytes in use against bytes allowed.  Owned by the tree. */
 struct quota {
@@ -22,9 +22,11 @@ struct quota {
 
 struct extent {
 	uint32_t refs;
-	uint32_t room; /* bytes allocated for data; those beyond read as 0 */
+	uint32_t room;	/* bytes allocated for data; those beyond read as 0 */
+	uint16_t pages; /* a bit for each BODY_PAGE that is no hole */
 	uint8_t *data;
 };
+_Static_assert(BODY_EXTENT / BODY_PAGE == 16, "a bit for each page");
 
 /* An extent and its place: bytes index * BODY_EXTENT and up. */
 struct body_slot {
@@ -58,6 +60,24 @@ ssize_t body_write(struct body *b, struct quota *q, uint64_t off,
  */
 int body_truncate(struct body *b, struct quota *q, uint64_t size);
 
+/*
+ * Make len bytes at off a hole.  0, or -ENOMEM if an extent shared with a
+ * snapshot could not be copied; some of it may be done then.
+ */
+int body_punch(struct body *b, struct quota *q, uint64_t off, uint64_t len);
+
+/*
+ * Take space for what is a hole in len bytes at off; it goes on reading as
+ * zeros.  0, -ENOSPC or -ENOMEM; some of it may be done then.
+ */
+int body_allocate(struct body *b, struct quota *q, uint64_t off, uint64_t len);
+
+/* The first place at or after off that is no hole, UINT64_MAX if none. */
+uint64_t body_next_data(const struct body *b, uint64_t off);
+
+/* The first place at or after off that is a hole. */
+uint64_t body_next_hole(const struct body *b, uint64_t off);
+
 /* Make *ret share b's extents.  The caller frees it.  0 or -ENOMEM. */
 int body_share(struct body *ret, const struct body *b);
 
@@ -66,5 +86,8 @@ void body_free(struct body *b, struct quota *q);
 
 /* Bytes allocated for b. */
 uint64_t body_stored(const struct body *b);
+
+/* Bytes of b that are no hole, in whole pages. */
+uint64_t body_data(const struct body *b);
 
 #endif

@@ -18,7 +18,7 @@ void fuse_view_stat(const struct mount_view *v, const struct node *n,
 		.st_gid = v->set_gid ? v->gid : a->gid,
 		.st_rdev = a->rdev,
 		.st_size = (off_t)a->size,
-		.st_blocks = (blkcnt_t)((node_stored(n) + 511) / 512),
+		.st_blocks = (blkcnt_t)(body_data(&n->body) / 512),
 		/* stdio writes in pieces of this, a request each. */
 		.st_blksize = FUSE_OPS_MAX_IO,
 		.st_atim = a->atime,

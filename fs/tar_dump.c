@@ -55,34 +55,35 @@ static int full_name(const char **ret, struct dumper *d, struct secret *room,
 }
 
 /*
- * The piece of e that slot holds.  What its extent has no room for reads as
- * zeros, and is not written, so that it takes no more when it is loaded than
- * it does now.  GNU tar wants pieces of whole blocks, but for a file's last.
+ * The first piece of e at or after off that is no hole, in whole pages but for
+ * the last one of the file.  False: there is none.
  */
-static struct pax_piece piece_of(const struct snapshot_entry *e,
-				 const struct body_slot *slot)
+static bool next_piece(const struct snapshot_entry *e, uint64_t off,
+		       struct pax_piece *p)
 {
-	struct pax_piece p = {
-		.off = slot->index * BODY_EXTENT,
-		.len = pax_blocks(slot->extent->room),
-	};
+	uint64_t end;
 
-	if (p.len > e->attr.size - p.off)
-		p.len = e->attr.size - p.off;
-	return p;
+	p->off = body_next_data(&e->body, off);
+	if (p->off >= e->attr.size)
+		return false;
+	end = body_next_hole(&e->body, p->off);
+	p->len = (end < e->attr.size ? end : e->attr.size) - p->off;
+	return true;
 }
 
-static int make_piece_room(struct dumper *d, size_t count)
+static int add_piece(struct dumper *d, size_t count, struct pax_piece p)
 {
-	struct pax_piece *pieces;
+	if (count == d->piece_room) {
+		size_t room = count == 0 ? 16 : count * 2;
+		struct pax_piece *pieces =
+			mem_realloc(d->pieces, room * sizeof(*pieces));
 
-	if (count <= d->piece_room)
-		return 0;
-	pieces = mem_realloc(d->pieces, count * sizeof(*pieces));
-	if (pieces == NULL)
-		return -ENOMEM;
-	d->pieces = pieces;
-	d->piece_room = count;
+		if (pieces == NULL)
+			return -ENOMEM;
+		d->pieces = pieces;
+		d->piece_room = room;
+	}
+	d->pieces[count] = p;
 	return 0;
 }
 
@@ -90,41 +91,47 @@ static int make_piece_room(struct dumper *d, size_t count)
 static int map_contents(struct dumper *d, struct pax_member *m,
 			const struct snapshot_entry *e)
 {
-	/* One more: a file that is all hole has an empty piece at its end. */
-	int err = make_piece_room(d, e->body.count + 1);
+	struct pax_piece p = {0};
 	size_t n = 0;
+	int err = 0;
 
-	if (err != 0)
-		return err;
-	for (size_t i = 0; i < e->body.count; i++) {
-		struct pax_piece p = piece_of(e, &e->body.slots[i]);
-
+	while (err == 0 && next_piece(e, p.off + p.len, &p)) {
+		err = add_piece(d, n++, p);
 		m->size += p.len;
-		if (n > 0 &&
-		    d->pieces[n - 1].off + d->pieces[n - 1].len == p.off)
-			d->pieces[n - 1].len += p.len;
-		else
-			d->pieces[n++] = p;
 	}
-	if (m->size == e->attr.size)
-		return 0;
+	if (err != 0 || m->size == e->attr.size)
+		return err;
+	/* A file that is all hole has an empty piece at its end. */
 	if (n == 0)
-		d->pieces[n++] = (struct pax_piece){e->attr.size, 0};
+		err = add_piece(d, n++, (struct pax_piece){e->attr.size, 0});
 	m->pieces = d->pieces;
 	m->piece_count = n;
-	return 0;
+	return err;
+}
+
+static int dump_piece(struct dumper *d, const struct snapshot_entry *e,
+		      struct pax_piece p)
+{
+	int err = 0;
+
+	while (err == 0 && p.len > 0) {
+		size_t n = p.len < BODY_EXTENT ? (size_t)p.len : BODY_EXTENT;
+
+		body_read(&e->body, p.off, d->buf, n);
+		err = d->to.write(d->to.ctx, d->buf, n);
+		p.off += n;
+		p.len -= n;
+	}
+	return err;
 }
 
 static int dump_contents(struct dumper *d, const struct snapshot_entry *e)
 {
+	struct pax_piece p = {0};
 	int err = 0;
 
-	for (size_t i = 0; err == 0 && i < e->body.count; i++) {
-		struct pax_piece p = piece_of(e, &e->body.slots[i]);
-
-		body_read(&e->body, p.off, d->buf, (size_t)p.len);
-		err = d->to.write(d->to.ctx, d->buf, (size_t)p.len);
-	}
+	while (err == 0 && next_piece(e, p.off + p.len, &p))
+		err = dump_piece(d, e, p);
 	return err;
 }
 
