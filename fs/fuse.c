@@ -29,7 +29,9 @@ static ssize_t io_read(int fd, void *buf, size_t len, void *userdata)
 
 static ssize_t io_writev(int fd, struct iovec *iov, int count, void *userdata)
 {
-	(void)userdata;
+	struct mount *m = userdata;
+
+	fuse_patch_reply(&m->patch, m->request, iov, count);
 	return writev(fd, iov, count);
 }
 
@@ -103,6 +105,9 @@ int mount_start(struct mount **ret, const char *dir,
 	m->parts = *parts;
 	m->events = *events;
 	m->view = options->view;
+	m->no_cache = options->no_cache;
+	m->writeback = options->writeback;
+	m->patch.allow_mmap = options->no_cache;
 	m->request_size = FUSE_OPS_MAX_IO + REQUEST_HEADERS;
 	m->request = mem_alloc(m->request_size);
 	m->bounce = mem_alloc(FUSE_OPS_MAX_IO);

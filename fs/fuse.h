@@ -28,6 +28,8 @@ struct mount_options {
 	const char *source;	  /* shown as the device: the vault's path */
 	const char *fuse_options; /* for libfuse and the kernel, "a,b=c" */
 	bool read_only;		  /* then saver is NULL */
+	bool no_cache;	/* the kernel keeps no file data: direct I/O */
+	bool writeback; /* the kernel gathers small writes */
 	struct mount_view view;
 };
 

@@ -13,57 +13,18 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
-static struct mount *mount_of(fuse_req_t req)
-{
-	return fuse_req_userdata(req);
-}
-
-static struct node *node_of(fuse_req_t req, fuse_ino_t ino)
-{
-	return tree_node(mount_of(req)->parts.tree, ino);
-}
-
-/* Answer err (0 or -errno) and nothing else. */
-static void reply_err(fuse_req_t req, int err)
-{
-	(void)fuse_reply_err(req, -err);
-}
-
-/*
- * The node of a request that reads.  NULL: it has been answered.  ESTALE is
- * for a number that means nothing, which no honest kernel sends.
- */
-static struct node *begin_read(fuse_req_t req, fuse_ino_t ino)
-{
-	struct node *n = node_of(req, ino);
-
-	if (n == NULL)
-		reply_err(req, -ESTALE);
-	return n;
-}
-
-/* The same for a request that changes something. */
-static struct node *begin_write(fuse_req_t req, fuse_ino_t ino)
-{
-	if (mount_of(req)->frozen) {
-		reply_err(req, -EIO);
-		return NULL;
-	}
-	return begin_read(req, ino);
-}
-
 static void reply_attr(fuse_req_t req, const struct node *n)
 {
 	struct stat st;
 
-	fuse_view_stat(&mount_of(req)->view, n, &st);
+	fuse_view_stat(&fuse_call_mount(req)->view, n, &st);
 	(void)fuse_reply_attr(req, &st, FUSE_OPS_FOR_EVER);
 }
 
 /* Answer with a name's node, which the kernel then holds a reference to. */
 static void reply_entry(fuse_req_t req, struct node *n)
 {
-	struct mount *m = mount_of(req);
+	struct mount *m = fuse_call_mount(req);
 	struct fuse_entry_param e;
 
 	fuse_view_entry(&m->view, n, &e);
@@ -92,33 +53,39 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 
 	conn->want |= conn->capable & wanted;
 	conn->want &= ~unwanted;
+	if (m->writeback)
+		conn->want |= conn->capable & FUSE_CAP_WRITEBACK_CACHE;
+	/* To be told how a file is opened, so that it can be told how to. */
+	if (m->no_cache)
+		conn->want &= ~(unsigned)FUSE_CAP_NO_OPEN_SUPPORT;
 	conn->max_write = FUSE_OPS_MAX_IO;
 	m->greeted = true;
 }
 
 static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	struct node *dir = begin_read(req, parent), *n;
+	struct node *dir = fuse_call_read(req, parent), *n;
 	struct fuse_entry_param none = {.entry_timeout = FUSE_OPS_FOR_EVER};
 	int err;
 
 	if (dir == NULL)
 		return;
-	err = tree_lookup(&n, mount_of(req)->parts.tree, dir, name);
+	err = tree_lookup(&n, fuse_call_mount(req)->parts.tree, dir, name);
 	if (err == -ENOENT)
 		(void)fuse_reply_entry(req, &none);
 	else if (err != 0)
-		reply_err(req, err);
+		fuse_call_err(req, err);
 	else
 		reply_entry(req, n);
 }
 
 static void forget(fuse_req_t req, fuse_ino_t ino, uint64_t count)
 {
-	struct node *n = node_of(req, ino);
+	struct tree *t = fuse_call_mount(req)->parts.tree;
+	struct node *n = tree_node(t, ino);
 
 	if (n != NULL)
-		tree_forget(mount_of(req)->parts.tree, n, count);
+		tree_forget(t, n, count);
 }
 
 static void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t count)
@@ -138,7 +105,7 @@ static void op_forget_multi(fuse_req_t req, size_t count,
 static void op_getattr(fuse_req_t req, fuse_ino_t ino,
 		       struct fuse_file_info *fi)
 {
-	struct node *n = begin_read(req, ino);
+	struct node *n = fuse_call_read(req, ino);
 
 	(void)fi;
 	if (n != NULL)
@@ -160,6 +127,7 @@ static unsigned set_of(int to_set)
 		{FUSE_SET_ATTR_MTIME, SET_MTIME},
 		{FUSE_SET_ATTR_ATIME_NOW, SET_ATIME_NOW},
 		{FUSE_SET_ATTR_MTIME_NOW, SET_MTIME_NOW},
+		{FUSE_SET_ATTR_CTIME, SET_CTIME},
 	};
 	unsigned set = 0;
 
@@ -177,8 +145,8 @@ static unsigned set_of(int to_set)
 static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st,
 		       int to_set, struct fuse_file_info *fi)
 {
-	struct mount *m = mount_of(req);
-	struct node *n = begin_write(req, ino);
+	struct mount *m = fuse_call_mount(req);
+	struct node *n = fuse_call_write(req, ino);
 	const struct attr attr = {
 		.mode = st->st_mode,
 		.uid = st->st_uid,
@@ -186,6 +154,7 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st,
 		.size = (uint64_t)st->st_size,
 		.atime = st->st_atim,
 		.mtime = st->st_mtim,
+		.ctime = st->st_ctim,
 	};
 	unsigned set = set_of(to_set);
 	int err;
@@ -196,20 +165,22 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st,
 	err = fuse_view_check(&m->view, st, &set);
 	if (err == 0)
 		err = tree_setattr(m->parts.tree, n, &attr, set);
+	if (err == 0 && fuse_patch_kills(m->request))
+		tree_kill_privileges(m->parts.tree, n);
 	if (err != 0)
-		reply_err(req, err);
+		fuse_call_err(req, err);
 	else
 		reply_attr(req, n);
 }
 
 static void op_readlink(fuse_req_t req, fuse_ino_t ino)
 {
-	struct node *n = begin_read(req, ino);
+	struct node *n = fuse_call_read(req, ino);
 
 	if (n == NULL)
 		return;
 	if (n->target == NULL)
-		reply_err(req, -EINVAL);
+		fuse_call_err(req, -EINVAL);
 	else
 		(void)fuse_reply_readlink(req, n->target);
 }
@@ -218,17 +189,17 @@ static void op_readlink(fuse_req_t req, fuse_ino_t ino)
 static struct node *create(fuse_req_t req, fuse_ino_t parent, const char *name,
 			   struct tree_birth *b)
 {
-	struct node *dir = begin_write(req, parent), *n;
+	struct node *dir = fuse_call_write(req, parent), *n;
 	int err;
 
 	if (dir == NULL)
 		return NULL;
 	b->attr.uid = fuse_req_ctx(req)->uid;
 	b->attr.gid = fuse_req_ctx(req)->gid;
-	err = tree_create(&n, mount_of(req)->parts.tree, dir, name, b);
+	err = tree_create(&n, fuse_call_mount(req)->parts.tree, dir, name, b);
 	if (err == 0)
 		return n;
-	reply_err(req, err);
+	fuse_call_err(req, err);
 	return NULL;
 }
 
@@ -271,7 +242,7 @@ static void op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent,
 static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 		      mode_t mode, struct fuse_file_info *fi)
 {
-	struct mount *m = mount_of(req);
+	struct mount *m = fuse_call_mount(req);
 	struct tree_birth b = {.attr = {.mode = S_IFREG | (mode & 07777)}};
 	struct node *n = create(req, parent, name, &b);
 	struct fuse_entry_param e;
@@ -279,7 +250,8 @@ static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 	if (n == NULL)
 		return;
 	fuse_view_entry(&m->view, n, &e);
-	fi->keep_cache = 1;
+	fi->keep_cache = !m->no_cache;
+	fi->direct_io = m->no_cache;
 	n->lookups++;
 	if (fuse_reply_create(req, &e, fi) != 0)
 		tree_forget(m->parts.tree, n, 1);
@@ -288,37 +260,37 @@ static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 static void op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent,
 		    const char *name)
 {
-	struct node *n = begin_write(req, ino), *dir;
+	struct node *n = fuse_call_write(req, ino), *dir;
 	int err;
 
 	if (n == NULL)
 		return;
-	dir = begin_read(req, parent);
+	dir = fuse_call_read(req, parent);
 	if (dir == NULL)
 		return;
-	err = tree_link(mount_of(req)->parts.tree, n, dir, name);
+	err = tree_link(fuse_call_mount(req)->parts.tree, n, dir, name);
 	if (err != 0)
-		reply_err(req, err);
+		fuse_call_err(req, err);
 	else
 		reply_entry(req, n);
 }
 
 static void op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	struct node *dir = begin_write(req, parent);
+	struct node *dir = fuse_call_write(req, parent);
 
 	if (dir != NULL)
-		reply_err(req,
-			  tree_unlink(mount_of(req)->parts.tree, dir, name));
+		fuse_call_err(req, tree_unlink(fuse_call_mount(req)->parts.tree,
+					       dir, name));
 }
 
 static void op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	struct node *dir = begin_write(req, parent);
+	struct node *dir = fuse_call_write(req, parent);
 
 	if (dir != NULL)
-		reply_err(req,
-			  tree_rmdir(mount_of(req)->parts.tree, dir, name));
+		fuse_call_err(req, tree_rmdir(fuse_call_mount(req)->parts.tree,
+					      dir, name));
 }
 
 /* libfuse fixes the number of parameters.  NOLINTNEXTLINE */
@@ -326,92 +298,68 @@ static void op_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 		      fuse_ino_t new_parent, const char *new_name,
 		      unsigned flags)
 {
-	struct tree_place from = {begin_write(req, parent), name};
+	struct tree_place from = {fuse_call_write(req, parent), name};
 	struct tree_place to = {.name = new_name};
 
 	if (from.dir == NULL)
 		return;
-	to.dir = begin_read(req, new_parent);
+	to.dir = fuse_call_read(req, new_parent);
 	if (to.dir != NULL)
-		reply_err(req, tree_rename(mount_of(req)->parts.tree, &from,
-					   &to, flags));
+		fuse_call_err(req, tree_rename(fuse_call_mount(req)->parts.tree,
+					       &from, &to, flags));
 }
 
-static void op_read(fuse_req_t req, fuse_ino_t ino, size_t len, off_t off,
-		    struct fuse_file_info *fi)
+static void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
+			size_t size)
 {
-	struct mount *m = mount_of(req);
-	struct node *n = begin_read(req, ino);
-	ssize_t done;
+	struct node *n = fuse_call_read(req, ino);
 
-	(void)fi;
-	if (n == NULL)
-		return;
-	/* A short answer would be taken for the end of the file. */
-	if (len > FUSE_OPS_MAX_IO) {
-		reply_err(req, -EIO);
-		return;
-	}
-	done = node_read(n, (uint64_t)off, m->bounce, len);
-	(void)fuse_reply_buf(req, (char *)m->bounce, (size_t)done);
-	explicit_bzero(m->bounce, (size_t)done);
+	if (n != NULL)
+		fuse_xattr_get(req, n, name, size);
+}
+
+static void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
+{
+	struct node *n = fuse_call_read(req, ino);
+
+	if (n != NULL)
+		fuse_xattr_list(req, n, size);
 }
 
 /* libfuse fixes the number of parameters.  NOLINTNEXTLINE */
-static void op_write(fuse_req_t req, fuse_ino_t ino, const char *buf,
-		     size_t len, off_t off, struct fuse_file_info *fi)
+static void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
+			const char *value, size_t len, int flags)
 {
-	struct node *n = begin_write(req, ino);
-	ssize_t done;
+	struct node *n = fuse_call_write(req, ino);
+	const struct fuse_xattr_value v = {value, len, flags};
 
-	(void)fi;
-	if (n == NULL)
-		return;
-	done = tree_write(mount_of(req)->parts.tree, n, (uint64_t)off,
-			  (const uint8_t *)buf, len);
-	if (done < 0)
-		reply_err(req, (int)done);
-	else
-		(void)fuse_reply_write(req, (size_t)done);
+	if (n != NULL)
+		fuse_call_err(req,
+			      fuse_xattr_set(fuse_call_mount(req)->parts.tree,
+					     n, name, &v));
 }
 
-static void reply_sync(void *ctx, int err)
+static void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 {
-	reply_err(ctx, err);
-}
+	struct node *n = fuse_call_write(req, ino);
 
-/* Answered when a seal that began after this is durable. */
-static void sync_all(fuse_req_t req)
-{
-	struct saver *s = mount_of(req)->parts.saver;
-	int err = 0;
-
-	if (s != NULL)
-		err = saver_request(s, VAULT_SESSION, reply_sync, req);
-	if (s == NULL || err != 0)
-		reply_err(req, err);
-}
-
-static void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
-		     struct fuse_file_info *fi)
-{
-	(void)ino;
-	(void)datasync;
-	(void)fi;
-	sync_all(req);
+	if (n != NULL)
+		fuse_call_err(req,
+			      tree_removexattr(fuse_call_mount(req)->parts.tree,
+					       n, name));
 }
 
 static void list(fuse_req_t req, fuse_ino_t ino,
 		 const struct fuse_dir_request *what)
 {
-	struct node *dir = begin_read(req, ino);
+	struct node *dir = fuse_call_read(req, ino);
 
 	if (dir == NULL)
 		return;
 	if (S_ISDIR(dir->attr.mode))
 		fuse_dir_list(req, dir, what);
 	else
-		reply_err(req, -ENOTDIR);
+		fuse_call_err(req, -ENOTDIR);
 }
 
 static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t len, off_t off,
@@ -435,7 +383,7 @@ static void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t len,
 static void op_statfs(fuse_req_t req, fuse_ino_t ino)
 {
 	enum { BLOCK = 4096 };
-	struct tree_usage u = tree_usage(mount_of(req)->parts.tree);
+	struct tree_usage u = tree_usage(fuse_call_mount(req)->parts.tree);
 	struct statvfs st = {
 		.f_bsize = BLOCK,
 		.f_frsize = BLOCK,
@@ -468,10 +416,18 @@ const struct fuse_lowlevel_ops fuse_ops = {
 	.unlink = op_unlink,
 	.rmdir = op_rmdir,
 	.rename = op_rename,
-	.read = op_read,
-	.write = op_write,
-	.fsync = op_fsync,
-	.fsyncdir = op_fsync,
+	.read = fuse_data_read,
+	.write = fuse_data_write,
+	.open = fuse_data_open,
+	.lseek = fuse_data_lseek,
+	.fallocate = fuse_data_fallocate,
+	.copy_file_range = fuse_data_copy,
+	.getxattr = op_getxattr,
+	.listxattr = op_listxattr,
+	.setxattr = op_setxattr,
+	.removexattr = op_removexattr,
+	.fsync = fuse_data_fsync,
+	.fsyncdir = fuse_data_fsync,
 	.readdir = op_readdir,
 	.readdirplus = op_readdirplus,
 	.statfs = op_statfs,

@@ -5,6 +5,7 @@
 /* What the session (fuse.c) and the requests (fuse_ops.c) share. */
 
 #include "fuse.h"
+#include "fuse_patch.h"
 
 #include <fuse_lowlevel.h>
 #include <stddef.h>
@@ -23,15 +24,34 @@ struct mount {
 	struct mount_parts parts;
 	struct mount_events events;
 	struct mount_view view;
-	bool frozen;  /* changes are refused */
-	bool greeted; /* the kernel's INIT has come */
-	bool ready;   /* ... and was answered */
+	bool no_cache;	/* the kernel keeps no data */
+	bool writeback; /* the kernel gathers writes */
+	bool frozen;	/* changes are refused */
+	bool greeted;	/* the kernel's INIT has come */
+	bool ready;	/* ... and was answered */
 	bool gone;
 	uint8_t *bounce;  /* FUSE_OPS_MAX_IO bytes, locked: replies */
 	uint8_t *request; /* locked: what the kernel sends */
 	size_t request_size;
 	struct fuse_session *session;
+	struct fuse_patch patch;
 };
+
+/* The mount that req is for. */
+struct mount *fuse_call_mount(fuse_req_t req);
+
+/* Answer err (0 or -errno) and nothing else. */
+void fuse_call_err(fuse_req_t req, int err);
+
+/* Answer with a count of bytes, or -errno. */
+void fuse_call_count(fuse_req_t req, ssize_t done);
+
+/*
+ * The node of a request that reads, or of one that changes something.  NULL:
+ * it has been answered.
+ */
+struct node *fuse_call_read(fuse_req_t req, fuse_ino_t ino);
+struct node *fuse_call_write(fuse_req_t req, fuse_ino_t ino);
 
 /* The attributes of n as a mount with view v shows them. */
 void fuse_view_stat(const struct mount_view *v, const struct node *n,
@@ -59,6 +79,38 @@ struct fuse_dir_request {
 /* Answer it for dir. */
 void fuse_dir_list(fuse_req_t req, const struct node *dir,
 		   const struct fuse_dir_request *what);
+
+/* The requests for a file's data, as libfuse has them. */
+void fuse_data_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void fuse_data_read(fuse_req_t req, fuse_ino_t ino, size_t len, off_t off,
+		    struct fuse_file_info *fi);
+void fuse_data_write(fuse_req_t req, fuse_ino_t ino, const char *buf,
+		     size_t len, off_t off, struct fuse_file_info *fi);
+void fuse_data_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
+		     struct fuse_file_info *fi);
+void fuse_data_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off,
+			 off_t len, struct fuse_file_info *fi);
+void fuse_data_copy(fuse_req_t req, fuse_ino_t in, off_t off_in,
+		    struct fuse_file_info *fi_in, fuse_ino_t out, off_t off_out,
+		    struct fuse_file_info *fi_out, size_t len, int flags);
+void fuse_data_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
+		     struct fuse_file_info *fi);
+
+/* What SETXATTR brings. */
+struct fuse_xattr_value {
+	const char *data;
+	size_t len;
+	int flags; /* setxattr(2)'s */
+};
+
+/* Set as setxattr(2) does: 0 or -errno. */
+int fuse_xattr_set(struct tree *t, struct node *n, const char *name,
+		   const struct fuse_xattr_value *v);
+
+/* Answer a GETXATTR or LISTXATTR of at most size bytes. */
+void fuse_xattr_get(fuse_req_t req, const struct node *n, const char *name,
+		    size_t size);
+void fuse_xattr_list(fuse_req_t req, const struct node *n, size_t size);
 
 /* One function per request; the user data of the session is a struct mount. */
 extern const struct fuse_lowlevel_ops fuse_ops;

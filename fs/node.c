@@ -102,6 +102,18 @@ int node_xattr_set(struct node *n, const char *name, const uint8_t *value,
 	return 0;
 }
 
+void node_xattr_remove(struct node *n, const char *name)
+{
+	struct xattr **at = &n->xattrs, *x;
+
+	while (strcmp((*at)->name, name) != 0)
+		at = &(*at)->next;
+	x = *at;
+	*at = x->next;
+	n->xattr_bytes -= xattr_size(name, x->len);
+	mem_free(x);
+}
+
 void xattr_free(struct xattr *list)
 {
 	while (list != NULL) {

@@ -71,6 +71,9 @@ const struct xattr *node_xattr_get(const struct node *n, const char *name);
 int node_xattr_set(struct node *n, const char *name, const uint8_t *value,
 		   size_t len);
 
+/* Remove one that is there. */
+void node_xattr_remove(struct node *n, const char *name);
+
 /* What an attribute called name with len bytes of value counts for. */
 uint64_t xattr_size(const char *name, size_t len);
 

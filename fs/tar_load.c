@@ -24,7 +24,13 @@ enum {
 	PADDING_MAX = 1 << 20,	      /* zeros behind an archive */
 };
 
-static const char user_namespace[] = "user.";
+/* Those of the system namespace are access control lists. */
+static bool is_kept(const char *key)
+{
+	return strncmp(key, "user.", 5) == 0 ||
+	       strncmp(key, "trusted.", 8) == 0 ||
+	       strncmp(key, "security.", 9) == 0;
+}
 
 /* A folder whose own mtime is set last, when nothing more comes into it. */
 struct dated {
@@ -220,8 +226,7 @@ static int load_xattrs(struct loader *l, struct archive_entry *e,
 	       archive_entry_xattr_next(e, &key, &value, &len) == ARCHIVE_OK) {
 		struct xattr_value v = {value, len};
 
-		if (key == NULL || strncmp(key, user_namespace,
-					   sizeof(user_namespace) - 1) != 0)
+		if (key == NULL || !is_kept(key))
 			continue;
 		if (strlen(key) > KEY_MAX)
 			return refuse(l, archive_entry_pathname(e),

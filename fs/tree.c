@@ -11,13 +11,9 @@ enum {
 	TARGET_MAX = 4095, /* PATH_MAX without its NUL */
 	/* An entry's copy, with what an allocator rounds up. */
 	ENTRY_WEIGHT = 288,
-	XATTR_WEIGHT = 64,
 	/* The owner is asked for so much at a time. */
 	WEIGHT_STEP = 64 << 10,
 };
-
-/* Beyond this sums of two sizes would no longer fit an off_t. */
-#define SIZE_LIMIT (UINT64_C(1) << 62)
 
 /* Put n into the table.  0 or -ENOMEM. */
 static int table_add(struct tree *t, struct node *n)
@@ -366,99 +362,6 @@ int tree_rmdir(struct tree *t, struct node *dir, const char *name)
 		return -ENOTEMPTY;
 	tree_drop_entry(t, dir, e);
 	return 0;
-}
-
-static int set_size(struct tree *t, struct node *n, uint64_t size)
-{
-	int err = 0;
-
-	if (S_ISDIR(n->attr.mode))
-		return -EISDIR;
-	if (!S_ISREG(n->attr.mode))
-		return -EINVAL;
-	if (size > SIZE_LIMIT)
-		return -EFBIG;
-	if (size < n->attr.size)
-		err = body_truncate(&n->body, &t->quota, size);
-	if (err == 0)
-		n->attr.size = size;
-	return err;
-}
-
-int tree_setattr(struct tree *t, struct node *n, const struct attr *attr,
-		 unsigned set)
-{
-	int err;
-
-	if (set & SET_SIZE) {
-		err = set_size(t, n, attr->size);
-		if (err != 0)
-			return err;
-	}
-	node_touch_ctime(n);
-	if (set & SET_MODE)
-		n->attr.mode = (n->attr.mode & S_IFMT) | (attr->mode & 07777);
-	if (set & SET_UID)
-		n->attr.uid = attr->uid;
-	if (set & SET_GID)
-		n->attr.gid = attr->gid;
-	if (set & (SET_SIZE | SET_MTIME_NOW))
-		n->attr.mtime = n->attr.ctime;
-	if (set & SET_ATIME_NOW)
-		n->attr.atime = n->attr.ctime;
-	if (set & SET_MTIME)
-		n->attr.mtime = attr->mtime;
-	if (set & SET_ATIME)
-		n->attr.atime = attr->atime;
-	t->changes++;
-	return 0;
-}
-
-int tree_setxattr(struct tree *t, struct node *n, const char *name,
-		  const struct xattr_value *value)
-{
-	const struct xattr *old = node_xattr_get(n, name);
-	uint64_t had = old != NULL ? xattr_size(name, old->len) : 0;
-	uint64_t need = xattr_size(name, value->len);
-	uint64_t weight = need + XATTR_WEIGHT;
-	int err;
-
-	if (n->xattr_bytes - had + need > TREE_XATTR_MAX ||
-	    (need > had && t->quota.limit - t->quota.used < need - had))
-		return -ENOSPC;
-	err = tree_grow(t, weight);
-	if (err != 0)
-		return err;
-	err = node_xattr_set(n, name, value->data, value->len);
-	if (err != 0) {
-		t->weight -= weight;
-		return err;
-	}
-	if (had > 0)
-		weight -= had + XATTR_WEIGHT;
-	t->weight -= had > 0 ? had + XATTR_WEIGHT : 0;
-	n->xattr_weight += weight;
-	t->quota.used += need - had;
-	node_touch_ctime(n);
-	t->changes++;
-	return 0;
-}
-
-ssize_t tree_write(struct tree *t, struct node *n, uint64_t off,
-		   const uint8_t *buf, size_t len)
-{
-	ssize_t done;
-
-	if (off > SIZE_LIMIT || len > SIZE_LIMIT - off)
-		return -EFBIG;
-	done = body_write(&n->body, &t->quota, off, buf, len);
-	if (done <= 0)
-		return done;
-	if (n->attr.size < off + (uint64_t)done)
-		n->attr.size = off + (uint64_t)done;
-	node_touch_mtime(n);
-	t->changes++;
-	return done;
 }
 
 void tree_forget(struct tree *t, struct node *n, uint64_t count)

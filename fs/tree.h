@@ -129,6 +129,7 @@ enum {
 	SET_MTIME = 1 << 5,
 	SET_ATIME_NOW = 1 << 6,
 	SET_MTIME_NOW = 1 << 7,
+	SET_CTIME = 1 << 8, /* instead of now */
 };
 
 /*
@@ -148,12 +149,49 @@ struct xattr_value {
 int tree_setxattr(struct tree *t, struct node *n, const char *name,
 		  const struct xattr_value *value);
 
+/* Remove one.  0 or -ENODATA. */
+int tree_removexattr(struct tree *t, struct node *n, const char *name);
+
+/*
+ * Clear what POSIX says a write or a change of owner by the unprivileged
+ * clears: set-uid, set-gid with group execution, and file capabilities.
+ */
+void tree_kill_privileges(struct tree *t, struct node *n);
+
 /*
  * Write to a regular file, growing it as needed.  Returns the bytes written,
  * -EFBIG or -ENOSPC.
  */
 ssize_t tree_write(struct tree *t, struct node *n, uint64_t off,
 		   const uint8_t *buf, size_t len);
+
+/*
+ * Take space for len bytes at off of a file, growing it if they pass its end.
+ * 0, -EISDIR, -EINVAL (not a file), -EFBIG, -ENOSPC or -ENOMEM.
+ */
+int tree_allocate(struct tree *t, struct node *n, uint64_t off, uint64_t len);
+
+/* Make len bytes at off of a file a hole; its size stays.  Errors as above. */
+int tree_zero(struct tree *t, struct node *n, uint64_t off, uint64_t len);
+
+/*
+ * lseek(2)'s SEEK_DATA and SEEK_HOLE; n is not changed.  0, -ENXIO past the
+ * end or without more data, -EINVAL for another whence.
+ */
+int tree_seek(uint64_t *ret, const struct node *n, uint64_t off, int whence);
+
+/* A place in a file. */
+struct tree_range {
+	struct node *node;
+	uint64_t off;
+};
+
+/*
+ * Copy len bytes, which do not overlap.  Returns how many, fewer at the end of
+ * the file or of the space; or as tree_write().
+ */
+ssize_t tree_copy(struct tree *t, const struct tree_range *from,
+		  const struct tree_range *to, size_t len);
 
 /* The kernel drops count references to n, which may end it. */
 void tree_forget(struct tree *t, struct node *n, uint64_t count);

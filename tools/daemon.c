@@ -348,6 +348,8 @@ static enum exit_code start(struct daemon *d)
 	struct mount_options options = {
 		.fuse_options = o->fuse != NULL ? o->fuse : "",
 		.view = o->view,
+		.no_cache = o->no_cache,
+		.writeback = o->writeback,
 	};
 	enum exit_code code;
 	int err = crypto_start();

@@ -226,12 +226,14 @@ static int new_tree(struct tree **ret, const struct options *o)
 	};
 	struct tree_limits limits = {
 		.bytes = o->size,
-		.nodes = o->size / BYTES_PER_NODE,
+		.nodes = o->nr_inodes,
 		.reserve = o->read_only ? NULL : snapshot_reserve,
 	};
 
-	if (limits.nodes < MIN_NODES)
-		limits.nodes = MIN_NODES;
+	if (limits.nodes == 0)
+		limits.nodes = o->size / BYTES_PER_NODE > MIN_NODES
+				       ? o->size / BYTES_PER_NODE
+				       : MIN_NODES;
 	return tree_new(ret, &limits, &root);
 }
 

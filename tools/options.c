@@ -81,6 +81,16 @@ static int set_size(struct options *o, const char *value)
 	return err == 0 && (o->size == 0 || o->size > most) ? -EINVAL : err;
 }
 
+static int set_nr_inodes(struct options *o, const char *value)
+{
+	/* What a table of nodes could still be indexed by in a snapshot. */
+	const uint64_t most = UINT64_C(1) << 31;
+	int err = options_size(&o->nr_inodes, value);
+
+	return err == 0 && (o->nr_inodes == 0 || o->nr_inodes > most) ? -EINVAL
+								      : err;
+}
+
 static int set_uid(struct options *o, const char *value)
 {
 	o->view.set_uid = true;
@@ -123,10 +133,10 @@ static const struct {
 	const char *name;
 	int (*set)(struct options *o, const char *value);
 } valued[] = {
-	{"size=", set_size},	     {"uid=", set_uid},
-	{"gid=", set_gid},	     {"umask=", set_umask},
-	{"passfile=", set_passfile}, {"passcmd=", set_passcmd},
-	{"passfd=", set_passfd},
+	{"size=", set_size},	   {"nr_inodes=", set_nr_inodes},
+	{"uid=", set_uid},	   {"gid=", set_gid},
+	{"umask=", set_umask},	   {"passfile=", set_passfile},
+	{"passcmd=", set_passcmd}, {"passfd=", set_passfd},
 };
 
 /* Given to libfuse, which knows what the kernel and fusermount3 want. */
@@ -191,6 +201,10 @@ static int take_flag(struct options *o, const char *word)
 		o->create = true;
 	else if (strcmp(word, "nonempty") == 0)
 		o->nonempty = true;
+	else if (strcmp(word, "nocache") == 0)
+		o->no_cache = true;
+	else if (strcmp(word, "writeback") == 0)
+		o->writeback = true;
 	else if (among(word, passed_on, sizeof(passed_on) / sizeof(char *)))
 		return fuse_opt_add_opt(&o->fuse, word) == 0 ? 0 : -ENOMEM;
 	else if (!among(word, dropped, sizeof(dropped) / sizeof(char *)) &&
@@ -251,5 +265,8 @@ enum exit_code options_parse(struct options *o, const char *list)
 		}
 	}
 	free(word);
+	if (code == EXIT_DONE && o->no_cache && o->writeback)
+		return msg_fail(EXIT_USAGE, "options 'nocache' and 'writeback' "
+					    "exclude each other");
 	return code;
 }

@@ -21,7 +21,9 @@ struct pass_source {
 
 struct options {
 	bool read_only, create, nonempty;
-	uint64_t size; /* bytes */
+	bool no_cache, writeback; /* see struct mount_options */
+	uint64_t size;		  /* bytes */
+	uint64_t nr_inodes;	  /* 0: as size has it */
 	struct pass_source pass;
 	struct mount_view view;
 	char *fuse; /* what libfuse and the kernel get, "a,b" */

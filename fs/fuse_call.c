@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* What every request begins and ends with. */
+#include "fuse_ops.h"
+
+#include <errno.h>
+
+struct mount *fuse_call_mount(fuse_req_t req)
+{
+	return fuse_req_userdata(req);
+}
+
+static struct node *node_of(fuse_req_t req, fuse_ino_t ino)
+{
+	return tree_node(fuse_call_mount(req)->parts.tree, ino);
+}
+
+void fuse_call_err(fuse_req_t req, int err)
+{
+	(void)fuse_reply_err(req, -err);
+}
+
+struct node *fuse_call_read(fuse_req_t req, fuse_ino_t ino)
+{
+	struct node *n = node_of(req, ino);
+
+	/* A number that means nothing: no honest kernel sends one. */
+	if (n == NULL)
+		fuse_call_err(req, -ESTALE);
+	return n;
+}
+
+struct node *fuse_call_write(fuse_req_t req, fuse_ino_t ino)
+{
+	if (fuse_call_mount(req)->frozen) {
+		fuse_call_err(req, -EIO);
+		return NULL;
+	}
+	return fuse_call_read(req, ino);
+}
+
+void fuse_call_count(fuse_req_t req, ssize_t done)
+{
+	if (done < 0)
+		fuse_call_err(req, (int)done);
+	else
+		(void)fuse_reply_write(req, (size_t)done);
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/* The contents of files.  They cross to the kernel by way of bounce. */
+#include "fuse_ops.h"
+
+#include <errno.h>
+#include <linux/falloc.h>
+#include <string.h>
+
+/* Copies are made a piece at a time, so that nobody waits for a large one. */
+enum { COPY_MAX = 1 << 20 };
+
+void fuse_data_read(fuse_req_t req, fuse_ino_t ino, size_t len, off_t off,
+		    struct fuse_file_info *fi)
+{
+	struct mount *m = fuse_call_mount(req);
+	struct node *n = fuse_call_read(req, ino);
+	ssize_t done;
+
+	(void)fi;
+	if (n == NULL)
+		return;
+	/* A short answer would be taken for the end of the file. */
+	if (len > FUSE_OPS_MAX_IO) {
+		fuse_call_err(req, -EIO);
+		return;
+	}
+	done = node_read(n, (uint64_t)off, m->bounce, len);
+	(void)fuse_reply_buf(req, (char *)m->bounce, (size_t)done);
+	explicit_bzero(m->bounce, (size_t)done);
+}
+
+/* libfuse fixes the number of parameters.  NOLINTNEXTLINE */
+void fuse_data_write(fuse_req_t req, fuse_ino_t ino, const char *buf,
+		     size_t len, off_t off, struct fuse_file_info *fi)
+{
+	struct mount *m = fuse_call_mount(req);
+	struct node *n = fuse_call_write(req, ino);
+	ssize_t done;
+
+	(void)fi;
+	if (n == NULL)
+		return;
+	done = tree_write(m->parts.tree, n, (uint64_t)off, (const uint8_t *)buf,
+			  len);
+	if (done > 0 && fuse_patch_kills(m->request))
+		tree_kill_privileges(m->parts.tree, n);
+	fuse_call_count(req, done);
+}
+
+void fuse_data_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct mount *m = fuse_call_mount(req);
+
+	if (!m->no_cache) {
+		/* Once said, it is never asked again. */
+		fuse_call_err(req, -ENOSYS);
+		return;
+	}
+	if (fuse_call_read(req, ino) == NULL)
+		return;
+	fi->direct_io = 1;
+	(void)fuse_reply_open(req, fi);
+}
+
+void fuse_data_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
+		     struct fuse_file_info *fi)
+{
+	struct node *n = fuse_call_read(req, ino);
+	uint64_t found;
+	int err;
+
+	(void)fi;
+	if (n == NULL)
+		return;
+	err = off < 0 ? -ENXIO : tree_seek(&found, n, (uint64_t)off, whence);
+	if (err != 0)
+		fuse_call_err(req, err);
+	else
+		(void)fuse_reply_lseek(req, (off_t)found);
+}
+
+static int allocate(struct tree *t, struct node *n, int mode,
+		    const struct tree_range *at, uint64_t len)
+{
+	uint64_t end = at->off + len;
+	bool keep = (mode & FALLOC_FL_KEEP_SIZE) != 0;
+	int err;
+
+	switch (mode & ~FALLOC_FL_KEEP_SIZE) {
+	case 0:
+		/* Beyond the end there is nothing to prepare. */
+		if (keep && end > n->attr.size)
+			end = n->attr.size;
+		return end > at->off
+			       ? tree_allocate(t, n, at->off, end - at->off)
+			       : 0;
+	case FALLOC_FL_PUNCH_HOLE:
+		return keep ? tree_zero(t, n, at->off, len) : -EOPNOTSUPP;
+	case FALLOC_FL_ZERO_RANGE:
+		err = tree_zero(t, n, at->off, len);
+		return err != 0 ? err
+				: allocate(t, n, mode & FALLOC_FL_KEEP_SIZE, at,
+					   len);
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+
+/* libfuse fixes the number of parameters.  NOLINTNEXTLINE */
+void fuse_data_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off,
+			 off_t len, struct fuse_file_info *fi)
+{
+	struct node *n = fuse_call_write(req, ino);
+	const struct tree_range at = {n, (uint64_t)off};
+	struct tree *t = fuse_call_mount(req)->parts.tree;
+	int err;
+
+	(void)fi;
+	if (n == NULL)
+		return;
+	err = allocate(t, n, mode, &at, (uint64_t)len);
+	if (err == 0 && fuse_req_ctx(req)->uid != 0)
+		tree_kill_privileges(t, n);
+	fuse_call_err(req, err);
+}
+
+/* libfuse fixes the number of parameters.  NOLINTNEXTLINE */
+void fuse_data_copy(fuse_req_t req, fuse_ino_t in, off_t off_in,
+		    struct fuse_file_info *fi_in, fuse_ino_t out, off_t off_out,
+		    struct fuse_file_info *fi_out, size_t len, int flags)
+{
+	struct tree_range from = {fuse_call_read(req, in), (uint64_t)off_in},
+			  to;
+
+	(void)fi_in;
+	(void)fi_out;
+	if (from.node == NULL)
+		return;
+	to = (struct tree_range){fuse_call_write(req, out), (uint64_t)off_out};
+	if (to.node == NULL)
+		return;
+	if (flags != 0)
+		fuse_call_err(req, -EINVAL);
+	else
+		fuse_call_count(
+			req, tree_copy(fuse_call_mount(req)->parts.tree, &from,
+				       &to, len < COPY_MAX ? len : COPY_MAX));
+}
+
+static void reply_sync(void *ctx, int err)
+{
+	fuse_call_err(ctx, err);
+}
+
+/* Answered when a seal that began after this is durable. */
+static void sync_all(fuse_req_t req)
+{
+	struct saver *s = fuse_call_mount(req)->parts.saver;
+	int err = 0;
+
+	if (s != NULL)
+		err = saver_request(s, VAULT_SESSION, reply_sync, req);
+	if (s == NULL || err != 0)
+		fuse_call_err(req, err);
+}
+
+void fuse_data_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
+		     struct fuse_file_info *fi)
+{
+	(void)ino;
+	(void)datasync;
+	(void)fi;
+	sync_all(req);
+}
