@@ -28,7 +28,8 @@ struct pax_piece {
 
 /* One member.  All is borrowed. */
 struct pax_member {
-	char type; /* '0' file, '1' hard link, '2' symbolic link, '5' folder */
+	char type; /* '0' file, '1' hard link, '2' symbolic link, '5' folder,
+		      '6' FIFO */
 	const char *path; /* whole; a folder's ends in a slash */
 	const char *link; /* of a hard or symbolic link; else NULL */
 	const struct attr *attr;

@@ -25,12 +25,12 @@ typedef void saver_fn(void *ctx, int err);
 
 /* How things stand. */
 struct saver_state {
-	bool dirty;		   /* the tree has changes that no seal holds */
-	bool busy;		   /* a seal is under way */
-	int error;		   /* of the last seal: 0 or -errno */
-	uint64_t saves;		   /* seals that succeeded */
-	uint64_t skipped;	   /* FIFOs and such, in the last snapshot */
-	uint64_t sealed_bytes;	   /* size of the last sealed vault */
+	bool dirty;	       /* the tree has changes that no seal holds */
+	bool busy;	       /* a seal is under way */
+	int error;	       /* of the last seal: 0 or -errno */
+	uint64_t saves;	       /* seals that succeeded */
+	uint64_t skipped;      /* sockets and devices, in the last snapshot */
+	uint64_t sealed_bytes; /* size of the last sealed vault */
 	struct seal_params params; /* of the last sealed vault */
 };
 

@@ -99,7 +99,7 @@ static int add(struct snapshot *s, struct node *n, const char *name,
 static bool is_kept(const struct node *n)
 {
 	return S_ISREG(n->attr.mode) || S_ISDIR(n->attr.mode) ||
-	       S_ISLNK(n->attr.mode);
+	       S_ISLNK(n->attr.mode) || S_ISFIFO(n->attr.mode);
 }
 
 static int add_children(struct snapshot *s, uint32_t parent)

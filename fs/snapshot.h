@@ -35,7 +35,7 @@ struct snapshot {
 	size_t block_count, block_room;
 	size_t count;	  /* of entries */
 	uint64_t changes; /* tree_changes() at that moment */
-	uint64_t skipped; /* FIFOs, sockets and devices: a vault keeps none */
+	uint64_t skipped; /* sockets and devices: a vault keeps none */
 };
 
 /* The ith entry of s; i is below s->count. */

@@ -17,7 +17,7 @@
 
 /* What a user should hear of an archive that was read. */
 struct tar_report {
-	uint64_t skipped;	 /* devices, FIFOs: left out */
+	uint64_t skipped;	 /* devices: left out */
 	bool dropped_passphrase; /* TREE_RESERVED was there and left out */
 	char problem[320]; /* why it was refused, in printable words; or "" */
 };

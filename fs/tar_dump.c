@@ -151,6 +151,8 @@ static int dump_entry(struct dumper *d, uint32_t i)
 	} else if (S_ISLNK(e->attr.mode)) {
 		m.type = '2';
 		m.link = e->target;
+	} else if (S_ISFIFO(e->attr.mode)) {
+		m.type = '6';
 	} else if (err == 0 && S_ISREG(e->attr.mode)) {
 		m.type = '0';
 		err = map_contents(d, &m, e);

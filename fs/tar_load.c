@@ -359,7 +359,7 @@ static int load_named(struct loader *l, struct archive *a,
 		return refuse(l, "", "has no name");
 	err = check_path(l, path);
 	if (err == 0 && link == NULL && type != AE_IFREG && type != AE_IFDIR &&
-	    type != AE_IFLNK) {
+	    type != AE_IFLNK && type != AE_IFIFO) {
 		l->report->skipped++;
 		return 0;
 	}

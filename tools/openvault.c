@@ -364,7 +364,7 @@ enum exit_code openvault_tree(struct tree **ret, struct opened *v,
 			") is left out, and gone with the next save",
 			store_path(v->store));
 	if (report.skipped > 0)
-		msg_say("%s: left out %llu devices or FIFOs, which a vault "
+		msg_say("%s: left out %llu devices, which a vault "
 			"does not keep",
 			store_path(v->store),
 			(unsigned long long)report.skipped);

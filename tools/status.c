@@ -103,7 +103,7 @@ static void print_text(const struct mounted *m, const char *body)
 	(void)printf("%s of %s\n", human(used, number_of(body, "used_bytes")),
 		     human(limit, number_of(body, "limit_bytes")));
 	if (number_of(body, "skipped") != 0)
-		(void)printf("not kept    %" PRIu64 " FIFOs, sockets or "
+		(void)printf("not kept    %" PRIu64 " sockets or "
 			     "devices\n",
 			     number_of(body, "skipped"));
 	(void)printf("locked      %s of memory\n",
