@@ -38,7 +38,8 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	struct mount *m = userdata;
 	const unsigned wanted =
 		FUSE_CAP_EXPLICIT_INVAL_DATA | FUSE_CAP_NO_OPEN_SUPPORT |
-		FUSE_CAP_NO_OPENDIR_SUPPORT | FUSE_CAP_CACHE_SYMLINKS |
+		FUSE_CAP_NO_OPENDIR_SUPPORT | FUSE_CAP_POSIX_ACL |
+		FUSE_CAP_DONT_MASK | FUSE_CAP_CACHE_SYMLINKS |
 		FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO;
 	/*
 	 * Off though libfuse has them on: splice goes around the locked
@@ -196,6 +197,7 @@ static struct node *create(fuse_req_t req, fuse_ino_t parent, const char *name,
 		return NULL;
 	b->attr.uid = fuse_req_ctx(req)->uid;
 	b->attr.gid = fuse_req_ctx(req)->gid;
+	b->umask = fuse_req_ctx(req)->umask;
 	err = tree_create(&n, fuse_call_mount(req)->parts.tree, dir, name, b);
 	if (err == 0)
 		return n;
@@ -332,11 +334,14 @@ static void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 {
 	struct node *n = fuse_call_write(req, ino);
 	const struct fuse_xattr_value v = {value, len, flags};
+	int err;
 
-	if (n != NULL)
-		fuse_call_err(req,
-			      fuse_xattr_set(fuse_call_mount(req)->parts.tree,
-					     n, name, &v));
+	if (n == NULL)
+		return;
+	err = fuse_xattr_set(fuse_call_mount(req)->parts.tree, n, name, &v);
+	if (err == 0)
+		fuse_xattr_kill_sgid(req, n, name);
+	fuse_call_err(req, err);
 }
 
 static void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)

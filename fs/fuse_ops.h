@@ -107,6 +107,12 @@ struct fuse_xattr_value {
 int fuse_xattr_set(struct tree *t, struct node *n, const char *name,
 		   const struct fuse_xattr_value *v);
 
+/*
+ * After an access list has been set by somebody who is not of the file's
+ * group, it loses its set-gid bit (acl(5)).
+ */
+void fuse_xattr_kill_sgid(fuse_req_t req, struct node *n, const char *name);
+
 /* Answer a GETXATTR or LISTXATTR of at most size bytes. */
 void fuse_xattr_get(fuse_req_t req, const struct node *n, const char *name,
 		    size_t size);

@@ -1,15 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /* Extended attributes; who may do what is the kernel's to decide. */
+#include "acl.h"
 #include "fuse_ops.h"
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/xattr.h>
 
-/* Those of the system namespace mean something, which we do not do. */
+static bool is_acl(const char *name)
+{
+	return strcmp(name, ACL_ACCESS) == 0 || strcmp(name, ACL_DEFAULT) == 0;
+}
+
+/* Others of the system namespace would mean something, which we do not do. */
 static bool is_supported(const char *name)
 {
-	return strncmp(name, "user.", 5) == 0 ||
+	return is_acl(name) || strncmp(name, "user.", 5) == 0 ||
 	       strncmp(name, "trusted.", 8) == 0 ||
 	       strncmp(name, "security.", 9) == 0;
 }
@@ -38,7 +45,31 @@ int fuse_xattr_set(struct tree *t, struct node *n, const char *name,
 		return -EEXIST;
 	if ((v->flags & XATTR_REPLACE) && !exists)
 		return -ENODATA;
-	return tree_setxattr(t, n, name, &value);
+	return is_acl(name) ? tree_setacl(t, n, name, &value)
+			    : tree_setxattr(t, n, name, &value);
+}
+
+/* Is the caller of req root or of group gid? */
+static bool is_member(fuse_req_t req, uint32_t gid)
+{
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+	gid_t groups[64];
+	int n;
+
+	if (ctx->uid == 0 || ctx->gid == gid)
+		return true;
+	n = fuse_req_getgroups(req, 64, groups);
+	for (int i = 0; i < n && i < 64; i++)
+		if (groups[i] == gid)
+			return true;
+	return false;
+}
+
+void fuse_xattr_kill_sgid(fuse_req_t req, struct node *n, const char *name)
+{
+	if (strcmp(name, ACL_ACCESS) == 0 && (n->attr.mode & S_ISGID) &&
+	    !is_member(req, n->attr.gid))
+		n->attr.mode &= ~(uint32_t)S_ISGID;
 }
 
 void fuse_xattr_get(fuse_req_t req, const struct node *n, const char *name,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "pax.h"
 
+#include "acl.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
@@ -157,11 +159,30 @@ static bool fits_name(const char *s)
 	return strlen(s) <= NAME_LEN && is_ascii(s);
 }
 
+/* An access control list in words, as libarchive and GNU tar know it. */
+static int put_acl(struct pax_buffer *b, const char *key, const struct xattr *x)
+{
+	struct secret text = {0};
+	int err = secret_alloc(&text,
+			       1 + (x->len / ACL_ENTRY + 1) * ACL_TEXT_ENTRY);
+
+	if (err != 0)
+		return err;
+	acl_to_text((char *)text.data, x->value, x->len);
+	err = put_text(b, key, (char *)text.data);
+	secret_free(&text);
+	return err;
+}
+
 /* '=' ends a key; so GNU tar writes it, and '%' itself, as '%' and hex. */
 static int put_xattr(struct pax_buffer *b, const struct xattr *x)
 {
 	char key[16 + 3 * 256] = "SCHILY.xattr.", *to = key + strlen(key);
 
+	if (strcmp(x->name, ACL_ACCESS) == 0)
+		return put_acl(b, "SCHILY.acl.access", x);
+	if (strcmp(x->name, ACL_DEFAULT) == 0)
+		return put_acl(b, "SCHILY.acl.default", x);
 	for (const char *p = x->name; *p != '\0'; p++) {
 		if (to > key + sizeof(key) - 4)
 			return -EIO; /* xattr(7): names have at most 255 bytes

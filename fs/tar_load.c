@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "pax.h"
 #include "tar.h"
+#include "tar_acl.h"
 #include "tar_path.h"
 #include "utf8.h"
 
@@ -283,15 +284,24 @@ static int load_node(struct loader *l, struct archive *a,
 		     struct archive_entry *e, struct node *n)
 {
 	struct attr attr = attr_of(e);
-	unsigned set = SET_MODE | SET_UID | SET_GID | SET_MTIME | SET_ATIME;
 	int err = 0;
 
 	if (S_ISREG(attr.mode))
 		err = load_contents(l, a, n, (uint64_t)archive_entry_size(e));
 	if (err == 0)
 		err = load_xattrs(l, e, n);
+	/* A default list above may have given it lists of its own. */
+	tar_acl_drop(l->tree, n);
 	if (err == 0)
-		err = tree_setattr(l->tree, n, &attr, set);
+		err = tree_setattr(l->tree, n, &attr,
+				   SET_MODE | SET_UID | SET_GID);
+	if (err == 0)
+		err = tar_acl_load(l->tree, n, e);
+	if (err == -EINVAL)
+		return refuse(l, archive_entry_pathname(e),
+			      "has an access control list that makes no sense");
+	if (err == 0)
+		err = tree_setattr(l->tree, n, &attr, SET_MTIME | SET_ATIME);
 	if (err == 0 && S_ISDIR(attr.mode))
 		err = later(l, n, attr.mtime);
 	return err;
@@ -395,10 +405,7 @@ static int load_entry(struct loader *l, struct archive *a,
 	return err;
 }
 
-/*
- * Has more nothing come in a row than the contents of a tree can be?  Zeros
- * cost no memory, so no other limit would stop a bomb of them.
- */
+/* Zeros cost no memory, so that no other limit would stop a bomb of them. */
 static bool too_many_zeros(struct loader *l, size_t n)
 {
 	if (l->block[0] == 0 && memcmp(l->block, l->block + 1, n - 1) == 0)

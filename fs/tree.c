@@ -262,7 +262,9 @@ int tree_create(struct node **ret, struct tree *t, struct node *dir,
 		return err;
 	err = node_make(&n, t, &b);
 	if (err == 0) {
-		err = dir_add(&dir->dir, name, n);
+		err = tree_inherit(t, n, dir, b.umask);
+		if (err == 0)
+			err = dir_add(&dir->dir, name, n);
 		if (err != 0)
 			node_end(t, n);
 	}

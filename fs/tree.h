@@ -78,13 +78,15 @@ int tree_lookup(struct node **ret, const struct tree *t, const struct node *dir,
 struct tree_birth {
 	struct attr attr;
 	const char *target;
+	uint32_t umask; /* taken from the mode where no default list rules */
 };
 
 /*
  * Make a node called name in dir, of any type; attr's size is ignored, its
  * times are set to now.  target is a symbolic link's, else NULL.  A set-gid
- * folder passes on its group, and to folders the bit too.  The node starts
- * without lookups.
+ * folder passes on its group, and to folders the bit too.  A folder's default
+ * access control list gives mode and lists to what is made in it (acl.h).  The
+ * node starts without lookups.
  *
  * Returns 0, -EEXIST, -ENOENT (dir was removed), -ENOTDIR, -ENAMETOOLONG (a
  * name, a target, or deeper than TREE_DEPTH_MAX), -EINVAL (not a name), -EPERM
@@ -148,6 +150,15 @@ struct xattr_value {
 /* Set an extended attribute.  0, -ENOSPC or -ENOMEM. */
 int tree_setxattr(struct tree *t, struct node *n, const char *name,
 		  const struct xattr_value *value);
+
+/*
+ * Set an access control list: name is ACL_ACCESS or ACL_DEFAULT (acl.h).  An
+ * access list sets the mode's permissions, and is not kept if it says no more
+ * than they do.  0, -EINVAL, -EACCES (a default list of no folder), -ENOSPC
+ * or -ENOMEM.
+ */
+int tree_setacl(struct tree *t, struct node *n, const char *name,
+		const struct xattr_value *acl);
 
 /* Remove one.  0 or -ENODATA. */
 int tree_removexattr(struct tree *t, struct node *n, const char *name);

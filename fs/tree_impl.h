@@ -27,6 +27,13 @@ uint64_t tree_entry_weight(const char *name);
 /* Let the weight grow by n, or fail as the owner's reserve says. */
 int tree_grow(struct tree *t, uint64_t n);
 
+/*
+ * Give n, just made to be in dir, the lists that dir's default list makes for
+ * it, or, if there is none, take umask from its mode.  Errors: tree_setacl().
+ */
+int tree_inherit(struct tree *t, struct node *n, const struct node *dir,
+		 uint32_t umask);
+
 /* Can name be looked for in dir?  0, -ENOTDIR or -ENAMETOOLONG. */
 int tree_check_name(const struct node *dir, const char *name);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Changes to one node: its attributes, extended attributes and contents. */
+#include "acl.h"
 #include "tree_impl.h"
 
 #include "crypto/mem.h"
@@ -8,7 +9,6 @@
 #include <stdio.h> /* SEEK_DATA */
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 enum { XATTR_WEIGHT = 64, COPY_STEP = 64 << 10 };
 
@@ -32,6 +32,16 @@ static int set_size(struct tree *t, struct node *n, uint64_t size)
 	return err;
 }
 
+/* An access list goes on saying what the mode says. */
+static void set_mode(struct node *n, uint32_t mode)
+{
+	const struct xattr *acl = node_xattr_get(n, ACL_ACCESS);
+
+	n->attr.mode = (n->attr.mode & S_IFMT) | (mode & 07777);
+	if (acl != NULL)
+		acl_chmod(acl->value, acl->len, mode);
+}
+
 int tree_setattr(struct tree *t, struct node *n, const struct attr *attr,
 		 unsigned set)
 {
@@ -44,7 +54,7 @@ int tree_setattr(struct tree *t, struct node *n, const struct attr *attr,
 	}
 	node_touch_ctime(n);
 	if (set & SET_MODE)
-		n->attr.mode = (n->attr.mode & S_IFMT) | (attr->mode & 07777);
+		set_mode(n, attr->mode);
 	if (set & SET_UID)
 		n->attr.uid = attr->uid;
 	if (set & SET_GID)

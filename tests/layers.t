@@ -35,7 +35,7 @@ sized()
 
 only 'fs/fuse|tools/options\.c' 'fuse' \
 	'only the FUSE adapter knows FUSE, and the options its option lists'
-only 'fs/tar_load\.c' 'archive' 'only the reader of archives knows libarchive'
+only 'fs/tar_(load|acl)\.c' 'archive' 'only the reader of archives knows libarchive'
 only 'fs/pack\.c' 'isa-l|zstd' 'only pack.c knows compressors'
 only 'crypto/' 'openssl/' 'only crypto knows libcrypto'
 only 'fs/|tools/' 'fs/' 'crypto knows no files'

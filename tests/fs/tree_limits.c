@@ -157,7 +157,8 @@ static void symlink_targets_have_4095_bytes_at_most(void **state)
 {
 	struct tree *t = ample_tree();
 	char target[PATH_MAX + 1];
-	const struct tree_birth b = {{.mode = S_IFLNK | 0777}, target};
+	const struct tree_birth b = {.attr = {.mode = S_IFLNK | 0777},
+				     .target = target};
 	struct node *n = NULL;
 
 	(void)state;

@@ -69,7 +69,10 @@ static inline struct node *make_dir(struct tree *t, struct node *dir,
 static inline struct node *make_symlink(struct tree *t, struct node *dir,
 					const char *name, const char *target)
 {
-	const struct tree_birth b = {{.mode = S_IFLNK | 0777}, target};
+	const struct tree_birth b = {
+		.attr = {.mode = S_IFLNK | 0777},
+		.target = target,
+	};
 	struct node *n = NULL;
 
 	assert_int_equal(tree_create(&n, t, dir, name, &b), 0);
