@@ -199,12 +199,21 @@ static bool is_dirty(const struct saver *s)
 	return tree_changes(s->parts.tree) != s->sealed_changes;
 }
 
+/*
+ * Is what was sealed last still where it was put?  The sealing thread owns the
+ * store while it is busy.
+ */
+static bool is_in_place(const struct saver *s)
+{
+	return s->state.busy || store_check(s->parts.store) == 0;
+}
+
 int saver_request(struct saver *s, enum vault_salt salt, saver_fn *fn,
 		  void *ctx)
 {
 	struct waiter *w;
 
-	if (!is_dirty(s) && !s->state.busy) {
+	if (!is_dirty(s) && !s->state.busy && is_in_place(s)) {
 		fn(ctx, 0);
 		return 0;
 	}

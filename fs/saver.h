@@ -52,8 +52,8 @@ int saver_fd(const struct saver *s);
 
 /*
  * Have all changes up to now sealed, and fn told when they are durable.  If
- * nothing has changed, fn is told at once.  0, or -ENOMEM, and then fn will
- * not be called.
+ * nothing has changed, and the vault is still in its place, fn is told at once.
+ * 0, or -ENOMEM, and then fn will not be called.
  */
 int saver_request(struct saver *s, enum vault_salt salt, saver_fn *fn,
 		  void *ctx);

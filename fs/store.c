@@ -19,6 +19,8 @@ struct store {
 	char *lock_name, *temp_name;
 	int dir; /* descriptor of the folder */
 	int lock;
+	bool known; /* seen says what the file was, last time */
+	struct stat seen;
 };
 
 /* Why the last call failed, as -errno: never 0, even if errno is. */
@@ -201,7 +203,7 @@ static int read_all(int fd, uint8_t *buf, size_t len)
 	return 0;
 }
 
-int store_load(struct blob *ret, const struct store *s, uint64_t limit)
+int store_load(struct blob *ret, struct store *s, uint64_t limit)
 {
 	struct blob b = {0};
 	struct stat st;
@@ -218,6 +220,8 @@ int store_load(struct blob *ret, const struct store *s, uint64_t limit)
 		err = -EFBIG;
 		goto out;
 	}
+	s->seen = st;
+	s->known = true;
 	b.len = (size_t)st.st_size;
 	b.data = malloc(b.len + 1); /* not of 0 bytes */
 	if (b.data == NULL) {
@@ -294,19 +298,46 @@ static int write_temp(struct store *s, const struct blob *b)
 	return err;
 }
 
+int store_check(const struct store *s)
+{
+	struct stat st;
+
+	if (fstatat(s->dir, s->name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return failed();
+	if (!s->known)
+		return 0;
+	if (st.st_dev == s->seen.st_dev && st.st_ino == s->seen.st_ino &&
+	    st.st_size == s->seen.st_size &&
+	    st.st_mtim.tv_sec == s->seen.st_mtim.tv_sec &&
+	    st.st_mtim.tv_nsec == s->seen.st_mtim.tv_nsec)
+		return 0;
+	return -ESTALE;
+}
+
+/* Remember the file that has just been put in place. */
+static void remember(struct store *s)
+{
+	s->known = fstatat(s->dir, s->name, &s->seen, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 int store_save(struct store *s, const struct blob *b)
 {
 	int err;
 
 	if (s->lock < 0)
 		return -EROFS;
-	err = write_temp(s, b);
+	err = store_check(s);
+	if (err == 0 || err == -ENOENT)
+		err = write_temp(s, b);
+	else
+		return err;
 	if (err == 0 && renameat(s->dir, s->temp_name, s->dir, s->name) != 0)
 		err = failed();
 	if (err != 0) {
 		(void)unlinkat(s->dir, s->temp_name, 0);
 		return err;
 	}
+	remember(s);
 	return fsync(s->dir) == 0 ? 0 : failed();
 }
 

@@ -41,15 +41,25 @@ int store_create(struct store **ret, const char *path);
  * Read the whole file.  The caller frees *ret.  0, -EFBIG beyond limit bytes,
  * -ENOMEM, or the -errno of read(2).
  */
-int store_load(struct blob *ret, const struct store *s, uint64_t limit);
+int store_load(struct blob *ret, struct store *s, uint64_t limit);
 
 /*
  * Replace the file by b, durably.  Its owner is kept; its mode is 0600, or
  * 0400 if it was without write permission.
- * 0, or the -errno of the step that failed; then the file is as it was, except
- * that after a failed fsync of the folder it may be either.
+ * A file that is gone is written anew; one that is not ours any more
+ * (store_check()) is left alone.
+ *
+ * 0, -ESTALE, or the -errno of the step that failed; then the file is as it
+ * was, except that after a failed fsync of the folder it may be either.
  */
 int store_save(struct store *s, const struct blob *b);
+
+/*
+ * Is the file still the one that was last loaded or saved here?  0, also if
+ * none was; -ENOENT if it is gone, -ESTALE if another one, or other contents,
+ * are in its place, or the -errno of fstatat(2).
+ */
+int store_check(const struct store *s);
 
 /* The file's absolute path, symbolic links resolved.  Lives as long as s. */
 const char *store_path(const struct store *s);

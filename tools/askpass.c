@@ -156,6 +156,10 @@ static enum exit_code from_command(struct secret *ret, const char *command)
 						  : 128 + WTERMSIG(status));
 	}
 	*ret = s;
+	if (err == -ENODATA)
+		return msg_fail(EXIT_FAILED,
+				"passphrase command '%s' printed nothing",
+				command);
 	return complain(err, command);
 }
 

@@ -124,13 +124,20 @@ static bool is_unlocked(const struct command_line *c, const char *vault,
 	char *real = realpath(vault, NULL);
 	char *wanted = dir != NULL ? realpath(dir, NULL) : NULL;
 	const struct mounted *found = NULL;
+	struct control_answer answer = {0};
 	struct mounted *m = NULL;
 
 	if (real != NULL && mounts_read(&m) == 0)
 		found = mounts_of(m, real);
 	*code = EXIT_DONE;
-	if (found != NULL && dir != NULL &&
-	    (wanted == NULL || strcmp(wanted, found->dir) != 0))
+	if (found != NULL && control_ask(&answer, found->owner, found->dev,
+					 "status") == -ECONNREFUSED)
+		*code = msg_fail(EXIT_MOUNT,
+				 "%s: mounted at %s, but its daemon does not "
+				 "answer; run 'umount %s', then unlock again",
+				 vault, found->dir, found->dir);
+	else if (found != NULL && dir != NULL &&
+		 (wanted == NULL || strcmp(wanted, found->dir) != 0))
 		*code = msg_fail(EXIT_IN_USE,
 				 "%s: unlocked already at %s; 'tazpod lock' it "
 				 "first",
@@ -138,6 +145,7 @@ static bool is_unlocked(const struct command_line *c, const char *vault,
 	else if (found != NULL && !c->quiet)
 		(void)printf("%s: unlocked already at %s\n", vault, found->dir);
 	mounts_free(m);
+	free(answer.body);
 	free(real);
 	free(wanted);
 	return found != NULL;
@@ -183,8 +191,10 @@ enum exit_code cmd_unlock(const struct command_line *c)
 					"set");
 		dir = dir_buf;
 		if (mkdir(dir, 0700) != 0 && errno != EEXIST)
-			return msg_fail(EXIT_MOUNT, "%s: %s", dir,
-					strerror(errno));
+			return msg_fail(EXIT_MOUNT,
+					"%s: cannot make the mount point: %s; "
+					"name another folder",
+					dir, strerror(errno));
 	}
 	return exec_tazpodfs(c, vault, dir);
 }
@@ -200,7 +210,7 @@ static const char *target_name(const struct command_line *c)
 static enum exit_code complain(int err, const struct mounted *m,
 			       const char *doing)
 {
-	if (err == -ENOENT && m->owner != geteuid())
+	if (err == -ECONNREFUSED && m->owner != geteuid() && geteuid() != 0)
 		return msg_fail(EXIT_FAILED,
 				"%s: mounted by user %u, whose daemon answers "
 				"only that user and root",
@@ -208,7 +218,7 @@ static enum exit_code complain(int err, const struct mounted *m,
 	switch (err) {
 	case 0:
 		return EXIT_DONE;
-	case -ENOENT:
+	case -ECONNREFUSED:
 		return msg_fail(EXIT_FAILED,
 				"%s: its daemon does not answer here; end the "
 				"mount with 'umount %s'",
@@ -218,6 +228,12 @@ static enum exit_code complain(int err, const struct mounted *m,
 				"%s: mounted read-only: nothing "
 				"to save",
 				m->dir);
+	case -ENOENT:
+		return msg_fail(EXIT_FAILED,
+				"%s: %s failed: its folder is gone; make it "
+				"again, or copy what you need out of %s, while "
+				"it is still mounted",
+				m->vault, doing, m->dir);
 	default:
 		return msg_fail(EXIT_FAILED,
 				"%s: %s failed: %s; it is still mounted, and "

@@ -243,7 +243,7 @@ void control_end(struct control *c)
 
 /* The client's half. */
 
-/* Connect to the daemon.  A descriptor, or -ENOENT. */
+/* Connect to the daemon.  A descriptor, or -ECONNREFUSED. */
 static int connect_to(uid_t owner, dev_t dev)
 {
 	struct sockaddr_un a;
@@ -260,7 +260,7 @@ static int connect_to(uid_t owner, dev_t dev)
 			return fd;
 		(void)close(fd);
 	}
-	return -ENOENT;
+	return -ECONNREFUSED;
 }
 
 /* A pidfd of the process that listens behind fd, or negative. */

@@ -56,8 +56,8 @@ struct control_answer {
 /*
  * Ask the daemon of owner's mount with device number dev for word ("status",
  * "save" or "lock"), and wait for the answer.  After a lock, the daemon has
- * exited.  The caller frees ret->body.  0, -ENOENT if no daemon listens, or
- * another -errno.
+ * exited.  The caller frees ret->body.  0, -ECONNREFUSED if no daemon
+ * listens, or another -errno.
  */
 int control_ask(struct control_answer *ret, uid_t owner, dev_t dev,
 		const char *word);

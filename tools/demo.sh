@@ -30,7 +30,8 @@ mkdir secrets
 echo "A vault of its own, in $work:"
 step tazpod create --passfile passphrase vault.tar.aes
 step tazpod unlock --passfile passphrase vault.tar.aes secrets
-step sh -c 'echo "AWS_SECRET_ACCESS_KEY=example" >secrets/.env'
+printf '\n$ echo AWS_SECRET_ACCESS_KEY=example >secrets/.env\n'
+echo AWS_SECRET_ACCESS_KEY=example >secrets/.env
 step ls -la secrets
 step tazpod status
 step tazpod lock secrets
@@ -39,4 +40,4 @@ step tazpod unlock --passfile passphrase vault.tar.aes secrets
 step cat secrets/.env
 step tazpod lock secrets
 echo
-echo "The secret came back; on disk there was only the sealed vault.tar.aes."
+echo "The secret came back; of it, only the sealed vault.tar.aes was ever on disk."

@@ -58,6 +58,8 @@ const char *msg_error(int err)
 		{-EBADMSG, "the vault is damaged or was altered"},
 		{-EPROTO, "the vault was made by a newer tazpod"},
 		{-EROFS, "it cannot be replaced where it is (read-only)"},
+		{-ESTALE, "another file was put in its place since it was "
+			  "mounted; move that away and save again"},
 		{-ENOMEM, "no more memory can be locked"},
 	};
 

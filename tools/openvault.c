@@ -5,6 +5,7 @@
 #include "mounts.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -88,11 +89,28 @@ static enum exit_code complain_store(int err, const char *path)
 	}
 }
 
+/* A size as one would write it for -o size=. */
+static const char *size_text(char text[static 32], uint64_t bytes)
+{
+	const char *unit = "";
+
+	if (bytes % (1 << 20) == 0) {
+		bytes >>= 20;
+		unit = "M";
+	} else if (bytes % (1 << 10) == 0) {
+		bytes >>= 10;
+		unit = "k";
+	}
+	(void)snprintf(text, 32, "%llu%s", (unsigned long long)bytes, unit);
+	return text;
+}
+
 static enum exit_code lock_and_read(struct opened *v, const struct options *o,
 				    const char *path)
 {
 	/* Sealed bytes are never much more than what is in them. */
 	const uint64_t limit = 2 * o->size + (64 << 20);
+	char text[32];
 	int err = o->read_only ? -EROFS : open_store(&v->store, path);
 
 	if (err == -EROFS) {
@@ -103,9 +121,9 @@ static enum exit_code lock_and_read(struct opened *v, const struct options *o,
 		err = store_load(&v->sealed, v->store, limit);
 	if (err == -EFBIG)
 		return msg_fail(EXIT_FAILED,
-				"%s: too large for size=%lluM; mount with a "
+				"%s: too large for size=%s; mount with a "
 				"larger -o size=",
-				path, (unsigned long long)o->size >> 20);
+				path, size_text(text, o->size));
 	if (err != 0)
 		return complain_store(err, path);
 	if (v->read_only && !o->read_only)
@@ -130,9 +148,11 @@ static enum exit_code check_envelope(const struct opened *v, const char *path)
 				"shorter than %d; restore a backup",
 				path, v->sealed.len, SEAL_MIN_LEN);
 	case -EPROTO:
-		return msg_fail(EXIT_DAMAGED,
-				"%s: made by a newer tazpod; update this one",
-				path);
+		return msg_fail(
+			EXIT_DAMAGED,
+			"%s: made by a newer tazpod, or damaged; update "
+			"this one, or restore a backup",
+			path);
 	default:
 		return msg_fail(EXIT_DAMAGED,
 				"%s: damaged: its header makes no sense; "
@@ -149,10 +169,11 @@ static enum exit_code complain_open(int err, const struct opened *v,
 	switch (err) {
 	case -EKEYREJECTED:
 		if (seal_parse(&p, &v->sealed) == 0 && p.format == 1)
-			return msg_fail(EXIT_PASSPHRASE,
-					"%s: wrong passphrase, or the vault is "
-					"damaged (format 1 cannot tell)",
-					path);
+			return msg_fail(
+				EXIT_PASSPHRASE,
+				"%s: wrong passphrase, or a damaged vault or "
+				"none at all (format 1 cannot tell)",
+				path);
 		return msg_fail(EXIT_PASSPHRASE, "%s: wrong passphrase", path);
 	case -EBADMSG:
 		return msg_fail(EXIT_DAMAGED,
@@ -275,6 +296,21 @@ static enum exit_code complain_create(int err, const char *path)
 				"%s: memory cannot be locked; raise 'ulimit "
 				"-l'",
 				path);
+	case -ENOENT:
+		return msg_fail(EXIT_FAILED,
+				"%s: cannot make a vault: its folder does not "
+				"exist; make that first",
+				path);
+	case -EISDIR:
+		return msg_fail(EXIT_FAILED,
+				"%s: cannot make a vault: it is a folder; name "
+				"a file in it",
+				path);
+	case -EROFS:
+		return msg_fail(EXIT_FAILED,
+				"%s: cannot make a vault: its folder cannot be "
+				"written",
+				path);
 	default:
 		return msg_fail(EXIT_FAILED, "%s: cannot make a vault: %s",
 				path, msg_error(err));
@@ -289,9 +325,6 @@ enum exit_code openvault_create(struct opened *ret, const struct options *o,
 	enum exit_code code;
 	int err = 0;
 
-	if (o->read_only)
-		return msg_fail(EXIT_USAGE,
-				"options 'create' and 'ro' exclude each other");
 	code = complain_create(store_create(&v.store, path), path);
 	if (code == EXIT_DONE)
 		code = askpass_new(&pass, &o->pass, path);
@@ -316,6 +349,7 @@ static enum exit_code complain_tree(int err, const struct tar_report *r,
 				    const struct options *o)
 {
 	const char *path = store_path(v->store);
+	char text[32];
 
 	switch (err) {
 	case -EBADMSG:
@@ -328,9 +362,9 @@ static enum exit_code complain_tree(int err, const struct tar_report *r,
 	case -E2BIG:
 	case -ENOSPC:
 		return msg_fail(EXIT_FAILED,
-				"%s: holds more than size=%lluM allows; mount "
-				"with a larger -o size=",
-				path, (unsigned long long)o->size >> 20);
+				"%s: holds more than size=%s allows, or "
+				"nr_inodes=; mount with a larger -o size=",
+				path, size_text(text, o->size));
 	case -ENOMEM:
 		return msg_fail(EXIT_MEMORY,
 				"%s: needs more memory than can be locked; "

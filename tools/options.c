@@ -234,6 +234,10 @@ static enum exit_code take(struct options *o, const char *word)
 					word);
 		return EXIT_DONE;
 	}
+	if (strcmp(word, "remount") == 0)
+		return msg_fail(EXIT_USAGE,
+				"a mount cannot be changed; unmount it, and "
+				"mount it again as you want it");
 	err = take_flag(o, word);
 	if (err == -ENOMEM)
 		return msg_fail(EXIT_FAILED, "out of memory");
@@ -265,6 +269,9 @@ enum exit_code options_parse(struct options *o, const char *list)
 		}
 	}
 	free(word);
+	if (code == EXIT_DONE && o->create && o->read_only)
+		return msg_fail(EXIT_USAGE, "options 'create' and 'ro' exclude "
+					    "each other");
 	if (code == EXIT_DONE && o->no_cache && o->writeback)
 		return msg_fail(EXIT_USAGE, "options 'nocache' and 'writeback' "
 					    "exclude each other");

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -70,6 +71,7 @@ static enum exit_code parse(struct arguments *a, int argc, char *argv[])
 	enum exit_code code = EXIT_DONE;
 	int c;
 
+	opterr = 0;
 	while (code == EXIT_DONE &&
 	       (c = getopt_long(argc, argv, "fo:hV", long_options, NULL)) !=
 		       -1) {
@@ -87,8 +89,10 @@ static enum exit_code parse(struct arguments *a, int argc, char *argv[])
 			(void)puts("tazpodfs " TZ_VERSION);
 			exit(EXIT_DONE);
 		default:
-			(void)fputs(usage, stderr);
-			return EXIT_USAGE;
+			return msg_fail(EXIT_USAGE,
+					"option '%s' is unknown or lacks its "
+					"value; see 'tazpodfs --help'",
+					argv[optind - 1]);
 		}
 	}
 	if (code == EXIT_DONE && argc - optind != 2) {
@@ -124,6 +128,22 @@ static bool is_mount(const char *dir)
 	       (st.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
 }
 
+/* Is a FUSE mount there whose daemon has gone?  Attributes may be cached. */
+static bool is_dead(const char *dir)
+{
+	struct statfs st;
+
+	return statfs(dir, &st) != 0 && errno == ENOTCONN;
+}
+
+static enum exit_code complain_dead(const char *dir)
+{
+	return msg_fail(EXIT_MOUNT,
+			"%s: a mount whose daemon has died is there; run "
+			"'umount %s' first",
+			dir, dir);
+}
+
 /* Find out all that can be known before anybody is asked for a passphrase. */
 static enum exit_code check_place(struct arguments *a, const char *dir)
 {
@@ -131,10 +151,7 @@ static enum exit_code check_place(struct arguments *a, const char *dir)
 
 	if (realpath(dir, a->dir) == NULL || stat(a->dir, &st) != 0) {
 		if (errno == ENOTCONN)
-			return msg_fail(EXIT_MOUNT,
-					"%s: a mount whose daemon has died is "
-					"there; run 'umount %s' first",
-					dir, dir);
+			return complain_dead(dir);
 		if (errno == ENOENT)
 			return msg_fail(EXIT_MOUNT,
 					"%s: no such mount point; make the "
@@ -145,6 +162,8 @@ static enum exit_code check_place(struct arguments *a, const char *dir)
 	}
 	if (!S_ISDIR(st.st_mode))
 		return msg_fail(EXIT_MOUNT, "%s: not a folder", dir);
+	if (is_dead(a->dir))
+		return complain_dead(dir);
 	if (is_mount(a->dir) && !a->options.nonempty)
 		return msg_fail(EXIT_MOUNT,
 				"%s: busy: something is mounted there; unmount "

@@ -81,9 +81,9 @@ bad_mount 4 "$V: not a vault: 0 bytes" "an empty file"
 head -c 59 /dev/zero >"$V"
 bad_mount 4 "$V: not a vault: 59 bytes" "59 bytes"
 head -c 60 /dev/zero >"$V"
-bad_mount 3 "$V: wrong passphrase, or the vault is damaged" "60 zero bytes"
+bad_mount 3 "$V: wrong passphrase, or a damaged vault" "60 zero bytes"
 head -c 5000 /dev/urandom >"$V"
-bad_mount 3 "$V: wrong passphrase, or the vault is damaged" "random bytes"
+bad_mount 3 "$V: wrong passphrase, or a damaged vault" "random bytes"
 
 ## Damage
 
@@ -285,7 +285,7 @@ is "$(ls -A "$D")" vault "not even a lock is left there"
 run "$TAZPODFS" -o "passfile=$PASS,ro" "$W/ro/vault" "$M"
 is "$status $(cat "$W/err")" "0 " "with -o ro nothing needs to be said"
 lock "$M"
-bad 1 "$W/ro/new: cannot make a vault: .*read-only" \
+bad 1 "$W/ro/new: cannot make a vault: .*cannot be written" \
 	"no vault can be made there" \
 	"$TAZPOD" create --passfile "$PASS" "$W/ro/new"
 : >"$W/target"

@@ -36,7 +36,7 @@ one_line 1 "$V: exists already" "create makes none over another" \
 is "$(digest "$V")" "$before" "which stays as it was"
 run "$TAZPOD" create --quiet --passfile "$PASS" "$W/quiet"
 is "$status $(cat "$W/out" "$W/err")" "0 " "create --quiet says nothing"
-one_line 1 "$W/no/vault: .*No such file" \
+one_line 1 "$W/no/vault: .*folder does not exist" \
 	"create needs the folder to be there" \
 	"$TAZPOD" create --passfile "$PASS" "$W/no/vault"
 one_line 1 "$W/nopass" "create needs the passphrase file to be there" \

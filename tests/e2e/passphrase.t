@@ -127,7 +127,8 @@ detached "$TAZPODFS" -o "passcmd=cat $P; exit 3" "$V" "$M"
 refused 1 "command 'cat $P; exit 3' failed with status 3" \
 	"a command that fails is not believed"
 detached "$TAZPODFS" -o "passcmd=true" "$V" "$M"
-refused 1 "the passphrase is empty" "a command that says nothing is refused"
+refused 1 "command 'true' printed nothing" \
+	"a command that says nothing is refused"
 mkdir "$W/credentials"
 cp -p "$P" "$W/credentials/tazpod.passphrase"
 detached env CREDENTIALS_DIRECTORY="$W/credentials" "$TAZPODFS" "$V" "$M"

@@ -1,0 +1,87 @@
+#!/bin/sh
+# A vault that is removed or replaced while it is mounted, and a daemon that
+# has died: nothing is lost, and nothing is said to be well.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+need_fuse
+need_crypto
+
+V=$W/vault
+M=$W/m
+
+# opens VAULT: what is in its file "one".
+opens()
+{
+	mkdir -p "$W/look" && cp "$1" "$W/copy" &&
+		mount_vault "$W/copy" "$W/look" ro >/dev/null &&
+		cat "$W/look/one" && umount "$W/look"
+}
+
+# Called through wait_for.
+# shellcheck disable=SC2317
+fails_to_list()
+{
+	! ls "$1" >/dev/null 2>&1
+}
+
+new_vault "$V"
+mount_vault "$V" "$M"
+echo 1 >"$M/one"
+holds 'a first save' "$TAZPOD" save -q "$M"
+rm "$V"
+holds 'a save without a change makes a vault that was removed anew' \
+	"$TAZPOD" save -q "$M"
+is "$(opens "$V")" 1 'with all that was in it'
+rm "$V"
+holds 'so does fsync' sync "$M/one"
+is "$(opens "$V")" 1 'which holds all, too'
+rm "$V"
+lock "$M"
+is "$(opens "$V")" 1 'and lock'
+mount_vault "$V" "$M"
+rm "$V"
+unmount "$M"
+is "$(opens "$V")" 1 'and an unmount'
+
+# Somebody puts another vault there.
+new_vault "$W/other"
+other=$(digest "$W/other")
+mount_vault "$V" "$M"
+echo 2 >"$M/one"
+mv "$W/other" "$V"
+run "$TAZPOD" lock "$M"
+is "$status" 1 'a lock does not overwrite what somebody else put there'
+like "$(cat "$W/err")" 'another file was put in its place' 'and says so'
+is "$(digest "$V")" "$other" 'the other file is as it was'
+fails 'nor does fsync' sync "$M/one"
+is "$(cat "$M/one")" 2 'the mount goes on'
+mv "$V" "$W/other"
+holds 'once it is moved away, the lock goes on' "$TAZPOD" lock -q "$M"
+is "$(opens "$V")" 2 'and nothing is lost'
+
+# Its folder goes.
+mkdir "$W/folder"
+new_vault "$W/folder/v"
+mount_vault "$W/folder/v" "$M"
+echo 3 >"$M/one"
+rm -r "$W/folder"
+run "$TAZPOD" save "$M"
+is "$status" 1 'without its folder nothing can be saved'
+like "$(cat "$W/err")" 'its folder is gone' 'which is what is said'
+is "$(cat "$M/one")" 3 'and what is there can be copied out'
+kill -9 "$(daemon_of "$M")"
+wait_for 10 fails_to_list "$M"
+
+# A daemon that died.
+mkdir "$W/folder"
+run "$TAZPODFS" -o "passfile=$PASS" "$V" "$M"
+is "$status" 7 'nothing is mounted on a dead mount'
+like "$(cat "$W/err")" 'daemon has died' 'and it says what that is'
+umount -l "$M"
+mount_vault "$V" "$M"
+kill -9 "$(daemon_of "$M")"
+wait_for 10 fails_to_list "$M"
+run "$TAZPOD" unlock --passfile "$PASS" "$V" "$M"
+is "$status" 7 'unlock does not take a dead mount for a mount'
+umount -l "$M"
+done_testing
