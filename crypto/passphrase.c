@@ -6,6 +6,19 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Move the len bytes of s to *ret, if that is a length to have. */
+static int hand_out(struct secret *ret, struct secret *s, size_t len)
+{
+	if (len > PASSPHRASE_MAX)
+		return -EMSGSIZE;
+	if (len == 0)
+		return -ENODATA;
+	s->len = len;
+	*ret = *s;
+	*s = (struct secret){0};
+	return 0;
+}
+
 int passphrase_read(struct secret *ret, int fd)
 {
 	struct secret s = {0};
@@ -29,15 +42,7 @@ int passphrase_read(struct secret *ret, int fd)
 	} while (n != 0 && len < s.len);
 	if (len > 0 && s.data[len - 1] == '\n')
 		s.data[--len] = 0;
-	if (len > PASSPHRASE_MAX)
-		err = -EMSGSIZE;
-	else if (len == 0)
-		err = -ENODATA;
-	if (err != 0)
-		goto out;
-	s.len = len;
-	*ret = s;
-	s = (struct secret){0};
+	err = hand_out(ret, &s, len);
 out:
 	secret_free(&s);
 	return err;
@@ -59,15 +64,7 @@ int passphrase_ask(struct secret *ret, const char *prompt)
 		goto out;
 	}
 	len = strlen((char *)s.data);
-	if (len > PASSPHRASE_MAX)
-		err = -EMSGSIZE;
-	else if (len == 0)
-		err = -ENODATA;
-	if (err != 0)
-		goto out;
-	s.len = len;
-	*ret = s;
-	s = (struct secret){0};
+	err = hand_out(ret, &s, len);
 out:
 	secret_free(&s);
 	return err;

@@ -174,20 +174,27 @@ int tree_check_new(const struct node *dir, const char *name)
 	return 0;
 }
 
+static int find_entry(struct entry **ret, const struct node *dir,
+		      const char *name)
+{
+	int err = tree_check_name(dir, name);
+
+	if (err != 0)
+		return err;
+	*ret = dir_find(&dir->dir, name);
+	return *ret != NULL ? 0 : -ENOENT;
+}
+
 int tree_lookup(struct node **ret, const struct tree *t, const struct node *dir,
 		const char *name)
 {
 	struct entry *e;
-	int err = tree_check_name(dir, name);
+	int err = find_entry(&e, dir, name);
 
 	(void)t;
-	if (err != 0)
-		return err;
-	e = dir_find(&dir->dir, name);
-	if (e == NULL)
-		return -ENOENT;
-	*ret = e->node;
-	return 0;
+	if (err == 0)
+		*ret = e->node;
+	return err;
 }
 
 unsigned tree_depth(const struct node *dir)
@@ -334,14 +341,11 @@ void tree_drop_entry(struct tree *t, struct node *dir, struct entry *e)
 
 int tree_unlink(struct tree *t, struct node *dir, const char *name)
 {
-	int err = tree_check_name(dir, name);
 	struct entry *e;
+	int err = find_entry(&e, dir, name);
 
 	if (err != 0)
 		return err;
-	e = dir_find(&dir->dir, name);
-	if (e == NULL)
-		return -ENOENT;
 	if (S_ISDIR(e->node->attr.mode))
 		return -EISDIR;
 	tree_drop_entry(t, dir, e);
@@ -350,14 +354,11 @@ int tree_unlink(struct tree *t, struct node *dir, const char *name)
 
 int tree_rmdir(struct tree *t, struct node *dir, const char *name)
 {
-	int err = tree_check_name(dir, name);
 	struct entry *e;
+	int err = find_entry(&e, dir, name);
 
 	if (err != 0)
 		return err;
-	e = dir_find(&dir->dir, name);
-	if (e == NULL)
-		return -ENOENT;
 	if (!S_ISDIR(e->node->attr.mode))
 		return -ENOTDIR;
 	if (e->node->dir.count > 0)
