@@ -49,12 +49,13 @@ static void takes_each_option(void **state)
 
 	(void)state;
 	options_init(&o);
-	assert_int_equal(
-		parse(&o, "ro,create,nonempty,size=8M,uid=7,gid=8,umask=077,"
-			  "passfd=3,passfile=/a/b,passcmd=pass show x,"
-			  "allow_other,noexec"),
-		EXIT_DONE);
-	assert_true(o.read_only && o.create && o.nonempty);
+	assert_int_equal(parse(&o, "create,nonempty,nr_inodes=2k,size=8M,uid=7,"
+				   "gid=8,umask=077,"
+				   "passfd=3,passfile=/a/b,passcmd=pass show x,"
+				   "allow_other,noexec"),
+			 EXIT_DONE);
+	assert_true(o.create && o.nonempty);
+	assert_int_equal(o.nr_inodes, 2048);
 	assert_int_equal(o.size, 8 << 20);
 	assert_true(o.view.set_uid && o.view.set_gid && o.view.set_umask);
 	assert_int_equal(o.view.uid, 7);
