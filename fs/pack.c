@@ -102,6 +102,8 @@ struct unpacker {
 	ssize_t (*step)(struct unpacker *u, uint8_t *buf, size_t len);
 	uint64_t left; /* of the limit */
 	struct inflate_state gzip;
+	struct isal_gzip_header header;
+	bool header_done; /* gzip: behind a member's header */
 	bool member_done; /* gzip: between members */
 	ZSTD_DCtx *zstd;
 	bool frame_done;   /* zstd: between frames */
@@ -137,21 +139,41 @@ static ssize_t step_plain(struct unpacker *u, uint8_t *buf, size_t len)
 	return (ssize_t)n;
 }
 
+/*
+ * Be ready for a member.  isal_inflate() could read its header, too, but
+ * forgets at the end of the input what it has seen of one.
+ */
+static void gzip_begin(struct unpacker *u)
+{
+	u->gzip.crc_flag = ISAL_GZIP_NO_HDR_VER;
+	isal_gzip_header_init(&u->header);
+	u->header_done = u->member_done = false;
+}
+
 static ssize_t step_gzip(struct unpacker *u, uint8_t *buf, size_t len)
 {
 	struct inflate_state *z = &u->gzip;
+	int err;
 
 	if (u->member_done && u->at == u->filled)
 		return 0;
 	if (u->member_done) {
 		isal_inflate_reset(z);
-		z->crc_flag = ISAL_GZIP;
-		u->member_done = false;
+		gzip_begin(u);
 	}
 	z->next_in = u->in + u->at;
 	z->avail_in = (uint32_t)(u->filled - u->at);
 	z->next_out = buf;
 	z->avail_out = (uint32_t)len;
+	if (!u->header_done) {
+		err = isal_read_gzip_header(z, &u->header);
+		u->at = u->filled - z->avail_in;
+		if (err == ISAL_END_INPUT)
+			return 0;
+		if (err != ISAL_DECOMP_OK)
+			return -EBADMSG;
+		u->header_done = true;
+	}
 	if (isal_inflate(z) != ISAL_DECOMP_OK)
 		return -EBADMSG;
 	u->at = u->filled - z->avail_in;
@@ -241,7 +263,7 @@ int unpacker_new(struct unpacker **ret, uint32_t compression,
 	if (compression == SEAL_GZIP) {
 		u->step = step_gzip;
 		isal_inflate_init(&u->gzip);
-		u->gzip.crc_flag = ISAL_GZIP;
+		gzip_begin(u);
 	} else if (compression == SEAL_ZSTD) {
 		u->step = step_zstd;
 		u->zstd = ZSTD_createDCtx_advanced(locked);
