@@ -123,8 +123,11 @@ void chunk_run_free(struct run *r)
 	if (!is_empty(c))
 		return;
 	pool->empty++;
-	/* One empty chunk stays, so that a busy edge maps nothing anew. */
-	if (pool->empty > 1 && pool->count > pool->keep)
+	/*
+	 * Locking costs more than writing, so what is freed may soon be needed
+	 * again: an eighth stays, and one for a busy edge.
+	 */
+	if (pool->empty > 1 + pool->count / 8 && pool->count > pool->keep)
 		chunk_free(c);
 }
 

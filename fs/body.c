@@ -4,7 +4,6 @@
 #include "crypto/mem.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <string.h>
 
 /*
@@ -91,6 +90,32 @@ void body_read(const struct body *b, uint64_t off, uint8_t *buf, size_t len)
 	}
 }
 
+int body_map(const struct body *b, uint64_t off, size_t len,
+	     struct iovec iov[BODY_MAP_PIECES])
+{
+	static const uint8_t zeros[BODY_EXTENT];
+	int count = 0;
+
+	while (len > 0) {
+		const struct extent *e = extent_at(b, off / BODY_EXTENT);
+		size_t at = off % BODY_EXTENT;
+		size_t n = BODY_EXTENT - at < len ? BODY_EXTENT - at : len;
+		size_t have = e != NULL && e->room > at ? e->room - at : 0;
+
+		if (have > n)
+			have = n;
+		if (have > 0)
+			iov[count++] = (struct iovec){e->data + at, have};
+		if (have < n)
+			/* iovec has no const; nobody writes there. */
+			iov[count++] = (struct iovec){(void *)(uintptr_t)zeros,
+						      n - have};
+		off += n;
+		len -= n;
+	}
+	return count;
+}
+
 static void extent_put(struct extent *e)
 {
 	if (--e->refs > 0)
@@ -99,24 +124,24 @@ static void extent_put(struct extent *e)
 	mem_free(e);
 }
 
-/* A new extent with room for need bytes and the first ones of old, if any. */
-static struct extent *extent_new(size_t need, const struct extent *old)
+/* A new extent with room bytes, which start as those of old, if any. */
+static struct extent *extent_new(uint32_t room, const struct extent *old)
 {
 	struct extent *e = mem_alloc(sizeof(*e));
 
 	if (e == NULL)
 		return NULL;
 	e->refs = 1;
-	e->room = room_for(need);
-	e->data = mem_alloc(e->room);
+	e->room = room;
+	e->data = mem_alloc(room);
 	if (e->data == NULL) {
 		mem_free(e);
 		return NULL;
 	}
 	if (old != NULL) {
 		e->pages = old->pages;
-		memcpy(e->data, old->data,
-		       old->room < e->room ? old->room : e->room);
+		e->share = old->share;
+		memcpy(e->data, old->data, old->room < room ? old->room : room);
 	}
 	return e;
 }
@@ -141,6 +166,52 @@ static int slot_insert(struct body *b, size_t i, uint64_t index)
 	return 0;
 }
 
+static void slot_close(struct body *b, size_t i)
+{
+	b->count--;
+	memmove(&b->slots[i], &b->slots[i + 1],
+		(b->count - i) * sizeof(*b->slots));
+}
+
+/*
+ * How much to allocate for slot i where share is needed: more, for what grows
+ * by small pieces, or it would be copied once for each.
+ */
+static uint32_t room_ahead(const struct body *b, size_t i, uint32_t share)
+{
+	const struct body_slot *s = &b->slots[i], *before = s - 1;
+	uint64_t room = share;
+
+	if (s->extent != NULL)
+		room = (uint64_t)s->extent->room * 2;
+	else if (i > 0 && before->index == s->index - 1 &&
+		 before->extent->room == BODY_EXTENT)
+		room = s->index * BODY_EXTENT / 4;
+	if (room > BODY_EXTENT)
+		room = BODY_EXTENT;
+	return room > share ? room_for((size_t)room) : share;
+}
+
+/* Put an extent of its own with room for share bytes into slot i. */
+static int slot_renew(struct body *b, const struct quota *q, size_t i,
+		      uint32_t share)
+{
+	struct extent *old = b->slots[i].extent, *e = NULL;
+
+	if (old != NULL && old->room >= share)
+		share = old->room;
+	else if (q->ahead)
+		e = extent_new(room_ahead(b, i, share), old);
+	if (e == NULL)
+		e = extent_new(share, old);
+	if (e == NULL)
+		return -ENOMEM;
+	b->slots[i].extent = e;
+	if (old != NULL)
+		extent_put(old);
+	return 0;
+}
+
 /*
  * Yield an extent at index that is b's own and has room for need bytes.  On
  * an error b is as it was.
@@ -150,29 +221,26 @@ static int extent_own(struct extent **ret, struct body *b, struct quota *q,
 {
 	size_t i = slot_find(b, index);
 	bool present = i < b->count && b->slots[i].index == index;
-	struct extent *old = present ? b->slots[i].extent : NULL, *e;
-	uint32_t had = old != NULL ? old->room : 0;
-	uint32_t room = room_for(need);
+	struct extent *e = present ? b->slots[i].extent : NULL;
+	uint32_t had = e != NULL ? e->share : 0, share = room_for(need);
+	int err = 0;
 
-	if (room < had)
-		room = had;
-	*ret = old;
-	if (old != NULL && old->refs == 1 && room == had)
-		return 0;
-	if (q->limit - q->used < room - had)
+	if (share < had)
+		share = had;
+	if (q->limit - q->used < share - had)
 		return -ENOSPC;
-	e = extent_new(room, old);
-	if (e == NULL)
-		return -ENOMEM;
-	if (!present && slot_insert(b, i, index) != 0) {
-		extent_put(e);
-		return -ENOMEM;
+	if (!present)
+		err = slot_insert(b, i, index);
+	if (err == 0 && (e == NULL || e->refs > 1 || e->room < share))
+		err = slot_renew(b, q, i, share);
+	if (err != 0) {
+		if (!present && i < b->count && b->slots[i].extent == NULL)
+			slot_close(b, i);
+		return err;
 	}
-	q->used += room - had;
-	b->slots[i].extent = e;
-	if (old != NULL)
-		extent_put(old);
-	*ret = e;
+	q->used += share - had;
+	*ret = b->slots[i].extent;
+	(*ret)->share = share;
 	return 0;
 }
 
@@ -202,11 +270,9 @@ ssize_t body_write(struct body *b, struct quota *q, uint64_t off,
 
 static void slot_remove(struct body *b, struct quota *q, size_t i)
 {
-	q->used -= b->slots[i].extent->room;
+	q->used -= b->slots[i].extent->share;
 	extent_put(b->slots[i].extent);
-	b->count--;
-	memmove(&b->slots[i], &b->slots[i + 1],
-		(b->count - i) * sizeof(*b->slots));
+	slot_close(b, i);
 }
 
 /* Make len bytes at at of slot i a hole, which may end the slot. */
@@ -335,7 +401,7 @@ void body_free(struct body *b, struct quota *q)
 {
 	for (size_t i = 0; i < b->count; i++) {
 		if (q != NULL)
-			q->used -= b->slots[i].extent->room;
+			q->used -= b->slots[i].extent->share;
 		extent_put(b->slots[i].extent);
 	}
 	mem_free(b->slots);
@@ -347,7 +413,7 @@ uint64_t body_stored(const struct body *b)
 	uint64_t n = 0;
 
 	for (size_t i = 0; i < b->count; i++)
-		n += b->slots[i].extent->room;
+		n += b->slots[i].extent->share;
 	return n;
 }
 

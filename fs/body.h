@@ -9,20 +9,29 @@
  * after it goes to an extent of its own.  All of this belongs to one thread.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
-enum { BODY_EXTENT = 64 << 10, BODY_PAGE = 4096 };
+enum {
+	BODY_EXTENT = 64 << 10,
+	BODY_PAGE = 4096,
+	BODY_MAP_MAX = 128 << 10, /* bytes that body_map() takes */
+	BODY_MAP_PIECES = 6,
+};
 
 /* Bytes in use against bytes allowed.  Owned by the tree. */
 struct quota {
 	uint64_t used, limit;
+	bool ahead; /* allocate more than is needed where a file grows */
 };
 
 struct extent {
 	uint32_t refs;
 	uint32_t room;	/* bytes allocated for data; those beyond read as 0 */
+	uint32_t share; /* of them, those that were needed and are charged */
 	uint16_t pages; /* a bit for each BODY_PAGE that is no hole */
 	uint8_t *data;
 };
@@ -42,6 +51,13 @@ struct body {
 
 /* Fill buf with the len bytes at off.  Holes read as zeros. */
 void body_read(const struct body *b, uint64_t off, uint8_t *buf, size_t len);
+
+/*
+ * Point iov at the len bytes at off, at most BODY_MAP_MAX, where they lie.
+ * They are b's, until it changes.  Returns the number of pieces.
+ */
+int body_map(const struct body *b, uint64_t off, size_t len,
+	     struct iovec iov[BODY_MAP_PIECES]);
 
 /*
  * Write len bytes at off, which must not pass 2^63.  What is allocated is
@@ -84,7 +100,7 @@ int body_share(struct body *ret, const struct body *b);
 /* Release b, giving back to q, which may be NULL for a shared copy. */
 void body_free(struct body *b, struct quota *q);
 
-/* Bytes allocated for b. */
+/* Bytes that b is charged for. */
 uint64_t body_stored(const struct body *b);
 
 /* Bytes of b that are no hole, in whole pages. */

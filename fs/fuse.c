@@ -4,10 +4,10 @@
 #include "crypto/mem.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -27,12 +27,37 @@ static ssize_t io_read(int fd, void *buf, size_t len, void *userdata)
 	return read(fd, buf, len < m->request_size ? len : m->request_size);
 }
 
+/*
+ * Put a small reply together, since the kernel pins a page for each piece.
+ * Returns its length, 0 if it is not small.
+ */
+static size_t gather(uint8_t *reply, const struct iovec *iov, int count)
+{
+	size_t len = 0;
+
+	for (int i = 0; i < count; i++) {
+		if (iov[i].iov_len > FUSE_OPS_REPLY - len)
+			return 0;
+		memcpy(reply + len, iov[i].iov_base, iov[i].iov_len);
+		len += iov[i].iov_len;
+	}
+	return len;
+}
+
 static ssize_t io_writev(int fd, struct iovec *iov, int count, void *userdata)
 {
 	struct mount *m = userdata;
 
+	ssize_t done;
+	size_t len;
+
 	fuse_patch_reply(&m->patch, m->request, iov, count);
-	return writev(fd, iov, count);
+	len = gather(m->reply, iov, count);
+	if (len == 0)
+		return writev(fd, iov, count);
+	done = write(fd, m->reply, len);
+	explicit_bzero(m->reply, len);
+	return done;
 }
 
 static const struct fuse_custom_io io = {
@@ -40,26 +65,19 @@ static const struct fuse_custom_io io = {
 	.writev = io_writev,
 };
 
-/* One request per call, so that nobody else on the loop has to wait. */
-static void on_request(void *ctx, int fd)
+/* The serving thread has news. */
+static void on_event(void *ctx, int fd)
 {
 	struct mount *m = ctx;
-	struct fuse_buf buf = {.mem = m->request};
-	int n = fuse_session_receive_buf(m->session, &buf);
+	uint64_t count;
 
-	if (n > 0) {
-		fuse_session_process_buf(m->session, &buf);
-		explicit_bzero(m->request, (size_t)n);
-	}
+	(void)!read(fd, &count, sizeof(count));
 	if (m->greeted && !m->ready) {
 		m->ready = true;
 		m->events.ready(m->events.ctx);
 	}
-	if (n == -EAGAIN || n == -EINTR)
-		return;
-	if (n <= 0 || fuse_session_exited(m->session)) {
-		m->gone = true;
-		loop_remove(m->parts.loop, fd);
+	if (m->gone && !m->gone_told) {
+		m->gone_told = true;
 		m->events.gone(m->events.ctx);
 	}
 }
@@ -91,6 +109,14 @@ out:
 	return err;
 }
 
+static int watch(struct mount *m)
+{
+	m->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (m->event < 0)
+		return -errno;
+	return loop_add(m->parts.loop, m->event, on_event, m);
+}
+
 int mount_start(struct mount **ret, const char *dir,
 		const struct mount_parts *parts,
 		const struct mount_options *options,
@@ -98,11 +124,13 @@ int mount_start(struct mount **ret, const char *dir,
 {
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
 	struct mount *m = mem_alloc(sizeof(*m));
-	int err = m != NULL ? add_options(&args, options) : -ENOMEM, fd;
+	int err = m != NULL ? add_options(&args, options) : -ENOMEM;
 
 	if (err != 0)
 		goto out;
+	m->event = -1;
 	m->parts = *parts;
+	tree_allocate_ahead(parts->tree);
 	m->events = *events;
 	m->view = options->view;
 	m->no_cache = options->no_cache;
@@ -111,8 +139,9 @@ int mount_start(struct mount **ret, const char *dir,
 	m->request_size = FUSE_OPS_MAX_IO + REQUEST_HEADERS;
 	m->request = mem_alloc(m->request_size);
 	m->bounce = mem_alloc(FUSE_OPS_MAX_IO);
+	m->reply = mem_alloc(FUSE_OPS_REPLY);
 	err = -ENOMEM;
-	if (m->request == NULL || m->bounce == NULL)
+	if (m->request == NULL || m->bounce == NULL || m->reply == NULL)
 		goto out;
 	err = -EINVAL;
 	m->session = fuse_session_new(&args, &fuse_ops, sizeof(fuse_ops), m);
@@ -121,12 +150,12 @@ int mount_start(struct mount **ret, const char *dir,
 	err = -ENODEV;
 	if (fuse_session_mount(m->session, dir) != 0)
 		goto out;
-	fd = fuse_session_fd(m->session);
-	err = fuse_session_custom_io(m->session, &io, fd);
-	if (err == 0 && fcntl(fd, F_SETFL, O_NONBLOCK) != 0)
-		err = -errno;
+	err = fuse_session_custom_io(m->session, &io,
+				     fuse_session_fd(m->session));
 	if (err == 0)
-		err = loop_add(parts->loop, fd, on_request, m);
+		err = watch(m);
+	if (err == 0)
+		err = fuse_serve_start(m);
 	if (err != 0)
 		goto out;
 	*ret = m;
@@ -142,17 +171,26 @@ void mount_freeze(struct mount *m, bool frozen)
 	m->frozen = frozen;
 }
 
+uint64_t mount_requests(const struct mount *m)
+{
+	return m->requests;
+}
+
 void mount_end(struct mount *m)
 {
 	if (m == NULL)
 		return;
+	fuse_serve_stop(m);
+	if (m->event >= 0) {
+		loop_remove(m->parts.loop, m->event);
+		(void)close(m->event);
+	}
 	if (m->session != NULL) {
-		if (!m->gone)
-			loop_remove(m->parts.loop, fuse_session_fd(m->session));
 		fuse_session_unmount(m->session);
 		fuse_session_destroy(m->session);
 	}
 	mem_free(m->request);
 	mem_free(m->bounce);
+	mem_free(m->reply);
 	mem_free(m);
 }

@@ -65,6 +65,9 @@ int mount_start(struct mount **ret, const char *dir,
  */
 void mount_freeze(struct mount *m, bool frozen);
 
+/* How many requests of the kernel somebody has waited for. */
+uint64_t mount_requests(const struct mount *m);
+
 /* Unmount, unless that has happened, and release m.  NULL is a no-op. */
 void mount_end(struct mount *m);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The contents of files.  They cross to the kernel by way of bounce. */
+/* The contents of files.  They cross to the kernel from where they lie. */
 #include "fuse_ops.h"
 
 #include <errno.h>
@@ -12,9 +12,8 @@ enum { COPY_MAX = 1 << 20 };
 void fuse_data_read(fuse_req_t req, fuse_ino_t ino, size_t len, off_t off,
 		    struct fuse_file_info *fi)
 {
-	struct mount *m = fuse_call_mount(req);
 	struct node *n = fuse_call_read(req, ino);
-	ssize_t done;
+	struct iovec iov[BODY_MAP_PIECES];
 
 	(void)fi;
 	if (n == NULL)
@@ -24,9 +23,7 @@ void fuse_data_read(fuse_req_t req, fuse_ino_t ino, size_t len, off_t off,
 		fuse_call_err(req, -EIO);
 		return;
 	}
-	done = node_read(n, (uint64_t)off, m->bounce, len);
-	(void)fuse_reply_buf(req, (char *)m->bounce, (size_t)done);
-	explicit_bzero(m->bounce, (size_t)done);
+	(void)fuse_reply_iov(req, iov, node_map(n, (uint64_t)off, len, iov));
 }
 
 /* libfuse fixes the number of parameters.  NOLINTNEXTLINE */

@@ -246,14 +246,23 @@ static void op_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 {
 	struct mount *m = fuse_call_mount(req);
 	struct tree_birth b = {.attr = {.mode = S_IFREG | (mode & 07777)}};
-	struct node *n = create(req, parent, name, &b);
 	struct fuse_entry_param e;
+	struct node *n;
 
+	/*
+	 * Where OPEN is not served, MKNOD does as well, and the kernel turns to
+	 * it for good: for a file that was opened by CREATE it would send a
+	 * RELEASE, too.
+	 */
+	if (!m->no_cache) {
+		fuse_call_err(req, -ENOSYS);
+		return;
+	}
+	n = create(req, parent, name, &b);
 	if (n == NULL)
 		return;
 	fuse_view_entry(&m->view, n, &e);
-	fi->keep_cache = !m->no_cache;
-	fi->direct_io = m->no_cache;
+	fi->direct_io = 1;
 	n->lookups++;
 	if (fuse_reply_create(req, &e, fi) != 0)
 		tree_forget(m->parts.tree, n, 1);
@@ -354,6 +363,15 @@ static void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 					       n, name));
 }
 
+/* Once said, it is never asked again, and listings are kept. */
+static void op_opendir(fuse_req_t req, fuse_ino_t ino,
+		       struct fuse_file_info *fi)
+{
+	(void)ino;
+	(void)fi;
+	fuse_call_err(req, -ENOSYS);
+}
+
 static void list(fuse_req_t req, fuse_ino_t ino,
 		 const struct fuse_dir_request *what)
 {
@@ -424,6 +442,7 @@ const struct fuse_lowlevel_ops fuse_ops = {
 	.read = fuse_data_read,
 	.write = fuse_data_write,
 	.open = fuse_data_open,
+	.opendir = op_opendir,
 	.lseek = fuse_data_lseek,
 	.fallocate = fuse_data_fallocate,
 	.copy_file_range = fuse_data_copy,

@@ -2,12 +2,14 @@
 #ifndef TZ_FUSE_OPS_H
 #define TZ_FUSE_OPS_H
 
-/* What the session (fuse.c) and the requests (fuse_ops.c) share. */
+/* What the session (fuse.c), its thread and the requests share. */
 
 #include "fuse.h"
 #include "fuse_patch.h"
 
 #include <fuse_lowlevel.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stddef.h>
 
 enum {
@@ -15,6 +17,8 @@ enum {
 	 * ahead by default.  More was not faster and is paid in locked memory.
 	 */
 	FUSE_OPS_MAX_IO = 128 << 10,
+	/* Replies up to this size are put together in one page. */
+	FUSE_OPS_REPLY = 4096,
 };
 
 /* Seconds that the kernel may keep what it has learnt. */
@@ -29,13 +33,29 @@ struct mount {
 	bool frozen;	/* changes are refused */
 	bool greeted;	/* the kernel's INIT has come */
 	bool ready;	/* ... and was answered */
-	bool gone;
+	bool gone;	/* no request will come any more */
+	bool gone_told;
+	int event; /* eventfd: greeted or gone has changed */
+	bool serving;
+	pthread_t thread;
+	atomic_bool stopping;
 	uint8_t *bounce;  /* FUSE_OPS_MAX_IO bytes, locked: replies */
+	uint8_t *reply;	  /* FUSE_OPS_REPLY bytes, locked: small replies */
 	uint8_t *request; /* locked: what the kernel sends */
 	size_t request_size;
+	uint64_t requests; /* that somebody waited for */
 	struct fuse_session *session;
 	struct fuse_patch patch;
 };
+
+/*
+ * Start the thread that answers requests.  0, or the -errno of sigaction(2) or
+ * pthread_create(3).  It takes SIGUSR1 for itself.
+ */
+int fuse_serve_start(struct mount *m);
+
+/* End it.  No-op if it was never started.  Not under the loop's lock. */
+void fuse_serve_stop(struct mount *m);
 
 /* The mount that req is for. */
 struct mount *fuse_call_mount(fuse_req_t req);

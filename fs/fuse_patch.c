@@ -51,6 +51,20 @@ void fuse_patch_reply(struct fuse_patch *p, const uint8_t *request,
 	p->done = true;
 }
 
+bool fuse_patch_waits(const uint8_t *request)
+{
+	switch (opcode_of(request)) {
+	case FUSE_FORGET:
+	case FUSE_BATCH_FORGET:
+	case FUSE_RELEASE:
+	case FUSE_RELEASEDIR:
+	case FUSE_INTERRUPT:
+		return false;
+	default:
+		return true;
+	}
+}
+
 bool fuse_patch_kills(const uint8_t *request)
 {
 	const uint8_t *body = request + sizeof(struct fuse_in_header);

@@ -36,4 +36,7 @@ void fuse_patch_reply(struct fuse_patch *p, const uint8_t *request,
  */
 bool fuse_patch_kills(const uint8_t *request);
 
+/* Does somebody wait for the answer to the request? */
+bool fuse_patch_waits(const uint8_t *request);
+
 #endif

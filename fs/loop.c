@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -13,6 +14,7 @@ struct watch {
 
 /* Two arrays side by side, as poll(2) wants the one without the other. */
 struct loop {
+	pthread_mutex_t lock;
 	struct pollfd *fds; /* fd -1: removed meanwhile */
 	struct watch *watches;
 	size_t count, room;
@@ -22,7 +24,10 @@ struct loop {
 int loop_new(struct loop **ret)
 {
 	*ret = calloc(1, sizeof(**ret));
-	return *ret != NULL ? 0 : -ENOMEM;
+	if (*ret == NULL)
+		return -ENOMEM;
+	(void)pthread_mutex_init(&(*ret)->lock, NULL);
+	return 0;
 }
 
 int loop_add(struct loop *l, int fd, loop_fn *fn, void *ctx)
@@ -69,6 +74,13 @@ static void compact(struct loop *l)
 	l->count = n;
 }
 
+static void call(struct loop *l, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (l->fds[i].fd >= 0 && l->fds[i].revents != 0)
+			l->watches[i].fn(l->watches[i].ctx, l->fds[i].fd);
+}
+
 int loop_run(struct loop *l)
 {
 	while (!l->stopped) {
@@ -80,11 +92,9 @@ int loop_run(struct loop *l)
 				continue;
 			return -errno;
 		}
-		for (size_t i = 0; i < count; i++) {
-			if (l->fds[i].fd >= 0 && l->fds[i].revents != 0)
-				l->watches[i].fn(l->watches[i].ctx,
-						 l->fds[i].fd);
-		}
+		loop_lock(l);
+		call(l, count);
+		loop_unlock(l);
 		compact(l);
 	}
 	return 0;
@@ -95,10 +105,21 @@ void loop_stop(struct loop *l)
 	l->stopped = true;
 }
 
+void loop_lock(struct loop *l)
+{
+	(void)pthread_mutex_lock(&l->lock);
+}
+
+void loop_unlock(struct loop *l)
+{
+	(void)pthread_mutex_unlock(&l->lock);
+}
+
 void loop_free(struct loop *l)
 {
 	if (l == NULL)
 		return;
+	(void)pthread_mutex_destroy(&l->lock);
 	free(l->fds);
 	free(l->watches);
 	free(l);

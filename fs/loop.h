@@ -3,9 +3,11 @@
 #define TZ_LOOP_H
 
 /*
- * The one loop of the serving thread: it waits for descriptors (poll(2)) and
- * calls whoever watches them.  Callbacks may add and remove watches, their
- * own too.
+ * The main thread's loop: it waits for descriptors (poll(2)) and calls whoever
+ * watches them.  Callbacks may add and remove watches, their own too.
+ *
+ * Callbacks run with the loop's lock held.  Another thread that shares
+ * anything with them takes the lock meanwhile; it adds and removes nothing.
  */
 
 struct loop;
@@ -27,6 +29,10 @@ int loop_run(struct loop *l);
 
 /* Let loop_run() return after the callbacks that are due. */
 void loop_stop(struct loop *l);
+
+/* Keep callbacks from running, and let them run again. */
+void loop_lock(struct loop *l);
+void loop_unlock(struct loop *l);
 
 /* Release l.  NULL is a no-op. */
 void loop_free(struct loop *l);

@@ -46,6 +46,16 @@ ssize_t node_read(const struct node *n, uint64_t off, uint8_t *buf, size_t len)
 	return (ssize_t)len;
 }
 
+int node_map(const struct node *n, uint64_t off, size_t len,
+	     struct iovec iov[BODY_MAP_PIECES])
+{
+	if (off >= n->attr.size)
+		return 0;
+	if (len > n->attr.size - off)
+		len = (size_t)(n->attr.size - off);
+	return body_map(&n->body, off, len, iov);
+}
+
 uint64_t node_stored(const struct node *n)
 {
 	if (S_ISLNK(n->attr.mode))

@@ -131,6 +131,11 @@ struct node *tree_node(const struct tree *t, uint64_t ino)
 	return ino < t->node_room ? t->nodes[ino] : NULL;
 }
 
+void tree_allocate_ahead(struct tree *t)
+{
+	t->quota.ahead = true;
+}
+
 struct tree_usage tree_usage(const struct tree *t)
 {
 	struct tree_usage u = t->usage;

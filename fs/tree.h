@@ -62,6 +62,12 @@ void tree_free(struct tree *t);
 /* The node with number ino, or NULL if there is none (any more). */
 struct node *tree_node(const struct tree *t, uint64_t ino);
 
+/*
+ * From now on allocate ahead for files that grow by small pieces.  Before, a
+ * tree takes no more memory than it needs: what was sealed has to fit again.
+ */
+void tree_allocate_ahead(struct tree *t);
+
 struct tree_usage tree_usage(const struct tree *t);
 
 /*

@@ -240,6 +240,8 @@ static void do_status(void *ctx, FILE *out)
 		      (unsigned long long)u.folders - 1, /* the root */
 		      (unsigned long long)u.limit.nodes);
 	(void)fprintf(out, "locked_bytes=%zu\n", mem_locked());
+	(void)fprintf(out, "requests=%llu\n",
+		      (unsigned long long)mount_requests(d->mount));
 	(void)fprintf(out, "skipped=%llu\n", (unsigned long long)s.skipped);
 }
 

@@ -133,7 +133,8 @@ static json_t *to_json(const struct mounted *m, const char *body)
 	static const char *const numbers[] = {
 		"pid",	      "format",	      "generation",   "sealed_ns",
 		"last_error", "used_bytes",   "limit_bytes",  "files",
-		"folders",    "limit_inodes", "locked_bytes", "skipped",
+		"folders",    "limit_inodes", "locked_bytes", "requests",
+		"skipped",
 	};
 	json_t *o = json_object();
 
