@@ -105,9 +105,13 @@ $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/replay.o $(FS) $(CRYPTO)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(FS_LIBS)
 
-$(B)/tests/bench/%: $(B)/tests/bench/%.o $(CRYPTO)
+$(B)/tests/bench/kdf: $(B)/tests/bench/kdf.o $(CRYPTO)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(CRYPTO_LIBS)
+# Of the project, it asks the daemon alone.
+$(B)/tests/bench/fs: $(B)/tests/bench/fs.o $(B)/tests/bench/work.o $(TOOLS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(TOOLS_LIBS)
 
 .SECONDARY:
 
@@ -144,7 +148,7 @@ lint:
 	@LINT=1 tools/deps.sh --missing
 	$(Q)tests/lint.sh
 
-bench: all $(B)/tests/bench/kdf
+bench: all $(B)/tests/bench/kdf $(B)/tests/bench/fs
 	$(Q)B=$(B) tests/bench/run
 
 # A libFuzzer session per parser of untrusted bytes, FUZZ_SECONDS each.
