@@ -287,6 +287,54 @@ static void gives_back_what_many_pieces_took(void **state)
 	assert_true(mem_locked() <= locked + MIB);
 }
 
+static void *locked_by_another(void *arg)
+{
+	void *p = mem_alloc(256 * KIB);
+
+	(void)arg;
+	mem_free(p);
+	return p;
+}
+
+/* What is set aside is locked at once, kept, and for those who say so alone. */
+static void a_reserve_is_kept_for_those_who_use_it(void **state)
+{
+	enum { COUNT = 9, SIZE = 300 * KIB };
+	uint8_t *pieces[COUNT];
+	pthread_t other;
+	size_t locked;
+
+	(void)state;
+	assert_int_equal(mem_reserve(4 * MIB), 0);
+	locked = mem_locked();
+	assert_true(locked >= 4 * MIB);
+	/* No more is taken for less. */
+	assert_int_equal(mem_reserve(MIB), 0);
+	assert_int_equal(mem_locked(), locked);
+	assert_false(mem_use_reserve(true));
+	for (size_t i = 0; i < COUNT; i++)
+		pieces[i] = take(SIZE);
+	assert_int_equal(mem_locked(), locked);
+	/* The choice is of one thread, and ends when it says so. */
+	assert_int_equal(pthread_create(&other, NULL, locked_by_another, NULL),
+			 0);
+	assert_int_equal(pthread_join(other, NULL), 0);
+	assert_true(mem_use_reserve(false));
+	for (size_t i = 0; i < COUNT; i++)
+		mem_free(pieces[i]);
+	assert_true(mem_locked() >= locked);
+	/* It may be outgrown, and what was more goes back. */
+	locked = mem_locked();
+	(void)mem_use_reserve(true);
+	for (size_t i = 0; i < COUNT; i++)
+		pieces[i] = take(512 * KIB);
+	assert_true(mem_locked() > locked);
+	for (size_t i = 0; i < COUNT; i++)
+		mem_free(pieces[i]);
+	(void)mem_use_reserve(false);
+	assert_true(mem_locked() <= locked + MIB);
+}
+
 static void fences_every_mapping_on_both_sides(void **state)
 {
 	static const size_t sizes[] = {1, 4096, 64 * KIB, 513 * KIB, 3 * MIB};
@@ -456,6 +504,7 @@ int main(void)
 		cmocka_unit_test(wipes_the_old_place_of_what_moves),
 		cmocka_unit_test(unmaps_large_pieces_when_they_are_freed),
 		cmocka_unit_test(gives_back_what_many_pieces_took),
+		cmocka_unit_test(a_reserve_is_kept_for_those_who_use_it),
 		cmocka_unit_test(fences_every_mapping_on_both_sides),
 		cmocka_unit_test(marks_every_page_for_no_dump_and_no_fork),
 		cmocka_unit_test(locks_every_page_before_it_is_handed_out),

@@ -33,6 +33,27 @@ static void assert_contents(const struct body *b, const uint8_t *want,
 	assert_true(all_bytes(seen + len, sizeof(seen) - len, 0xa5));
 }
 
+/* What body_map() points at is what body_read() yields, and the model. */
+static void assert_mapped(const struct body *b, size_t off, size_t len)
+{
+	struct iovec iov[BODY_MAP_PIECES];
+	int count;
+
+	body_read(b, off, seen, len);
+	assert_same_bytes(seen, model + off, len);
+	if (len > BODY_MAP_MAX)
+		len = BODY_MAP_MAX;
+	count = body_map(b, off, len, iov);
+	assert_in_range(count, 0, BODY_MAP_PIECES);
+	for (int i = 0; i < count; i++) {
+		assert_true(iov[i].iov_len <= len);
+		assert_same_bytes(iov[i].iov_base, model + off, iov[i].iov_len);
+		off += iov[i].iov_len;
+		len -= iov[i].iov_len;
+	}
+	assert_int_equal(len, 0);
+}
+
 /* Free b and see that it gives all back. */
 static void end(struct body *b, struct quota *q)
 {
@@ -354,14 +375,15 @@ static void probe_without_memory(struct body *b, struct quota *q,
 static void any_allocation_may_fail_and_nothing_is_lost(void **state)
 {
 	(void)state;
-	for (ssize_t failing = 0; failing < 12; failing++) {
+	for (ssize_t failing = 0; failing < 24; failing++) {
 		struct quota q = ample();
 		struct body b = {0};
 
+		q.ahead = failing % 2 == 1;
 		memset(model, 0, sizeof(model));
 		memcpy(model, noise, 3 * BODY_EXTENT);
 		write_all(&b, &q, 0, noise, 3 * BODY_EXTENT);
-		probe_without_memory(&b, &q, failing);
+		probe_without_memory(&b, &q, failing / 2);
 		assert_contents(&b, model, SPAN);
 		end(&b, &q);
 	}
@@ -400,8 +422,7 @@ static void random_step(struct rig *r)
 		assert_contents(&r->copy, r->old, SPAN);
 		break;
 	case 3:
-		body_read(&r->b, off, seen, len);
-		assert_same_bytes(seen, model + off, len);
+		assert_mapped(&r->b, off, len);
 		break;
 	default:
 		write_all(&r->b, &r->q, off, noise + SPAN - off - len, len);
@@ -421,6 +442,7 @@ static void behaves_as_a_plain_array_does(void **state)
 		};
 
 		assert_non_null(r.old);
+		r.q.ahead = seed % 2 == 0;
 		memset(model, 0, sizeof(model));
 		for (unsigned i = 0; i < 2000; i++)
 			random_step(&r);
@@ -430,6 +452,56 @@ static void behaves_as_a_plain_array_does(void **state)
 		end(&r.b, &r.q);
 		free(r.old);
 	}
+}
+
+/* Write len bytes in pieces of 4 KiB; returns how often memory was taken. */
+static ssize_t write_pieces(struct body *b, struct quota *q, size_t len)
+{
+	const ssize_t plenty = 1000000;
+	ssize_t taken;
+
+	mem_fail_in = plenty;
+	for (size_t at = 0; at < len; at += 4096)
+		write_all(b, q, at, noise + at, 4096);
+	taken = plenty - mem_fail_in;
+	mem_fail_in = -1;
+	return taken;
+}
+
+static void what_grows_by_small_pieces_is_seldom_copied(void **state)
+{
+	struct quota ahead = ample(), exact = ample();
+	struct body a = {0}, e = {0};
+	ssize_t seldom;
+
+	(void)state;
+	ahead.ahead = true;
+	seldom = write_pieces(&a, &ahead, SPAN);
+	assert_in_range(seldom, 1, SPAN / BODY_EXTENT * 5);
+	assert_true(write_pieces(&e, &exact, SPAN) > 2 * seldom);
+	/* Nobody is charged for what is not needed yet. */
+	assert_int_equal(ahead.used, exact.used);
+	memcpy(model, noise, SPAN);
+	assert_contents(&a, model, SPAN);
+	assert_true(write_pieces(&a, &ahead, 4096) == 0);
+	body_free(&e, &exact);
+	end(&a, &ahead);
+}
+
+static void a_file_in_its_growth_takes_little_more_than_it_needs(void **state)
+{
+	struct quota q = ample();
+	struct body b = {0};
+
+	(void)state;
+	q.ahead = true;
+	for (size_t at = 0; at < SPAN; at += 4096) {
+		write_all(&b, &q, at, noise, 4096);
+		/* Below 64 KiB it is what the doubling of a vector takes. */
+		if (at >= BODY_EXTENT)
+			assert_in_range(mem_bytes, at, (at + 4096) * 3 / 2);
+	}
+	end(&b, &q);
 }
 
 int main(void)
@@ -454,6 +526,9 @@ int main(void)
 		counted_test(space_given_back_can_be_used_again),
 		counted_test(any_allocation_may_fail_and_nothing_is_lost),
 		counted_test(behaves_as_a_plain_array_does),
+		counted_test(what_grows_by_small_pieces_is_seldom_copied),
+		counted_test(
+			a_file_in_its_growth_takes_little_more_than_it_needs),
 	};
 
 	fill_random(noise, sizeof(noise), 1);
