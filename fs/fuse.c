@@ -135,6 +135,8 @@ int mount_start(struct mount **ret, const char *dir,
 	m->view = options->view;
 	m->no_cache = options->no_cache;
 	m->writeback = options->writeback;
+	m->seal_on_close = options->seal_on_close;
+	m->changes = tree_changes(parts->tree);
 	m->patch.allow_mmap = options->no_cache;
 	m->request_size = FUSE_OPS_MAX_IO + REQUEST_HEADERS;
 	m->request = mem_alloc(m->request_size);

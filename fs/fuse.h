@@ -28,16 +28,18 @@ struct mount_options {
 	const char *source;	  /* shown as the device: the vault's path */
 	const char *fuse_options; /* for libfuse and the kernel, "a,b=c" */
 	bool read_only;		  /* then saver is NULL */
-	bool no_cache;	/* the kernel keeps no file data: direct I/O */
-	bool writeback; /* the kernel gathers small writes */
+	bool no_cache;	    /* the kernel keeps no file data: direct I/O */
+	bool writeback;	    /* the kernel gathers small writes */
+	bool seal_on_close; /* close(2) waits for a seal of what has changed */
 	struct mount_view view;
 };
 
-/* Called from loop_run(). */
+/* Called under the loop's lock; changed() by the thread that serves. */
 struct mount_events {
 	void (*ready)(
 		void *ctx);	 /* the kernel has made contact: it is usable */
 	void (*gone)(void *ctx); /* unmounted from outside */
+	void (*changed)(void *ctx); /* the tree has changed */
 	void *ctx;
 };
 

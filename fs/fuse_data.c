@@ -161,6 +161,17 @@ static void sync_all(fuse_req_t req)
 		fuse_call_err(req, err);
 }
 
+void fuse_data_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	(void)ino;
+	(void)fi;
+	/* Once said, it is never asked again. */
+	if (!fuse_call_mount(req)->seal_on_close)
+		fuse_call_err(req, -ENOSYS);
+	else
+		sync_all(req);
+}
+
 void fuse_data_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
 		     struct fuse_file_info *fi)
 {

@@ -450,6 +450,7 @@ const struct fuse_lowlevel_ops fuse_ops = {
 	.listxattr = op_listxattr,
 	.setxattr = op_setxattr,
 	.removexattr = op_removexattr,
+	.flush = fuse_data_flush,
 	.fsync = fuse_data_fsync,
 	.fsyncdir = fuse_data_fsync,
 	.readdir = op_readdir,

@@ -30,10 +30,11 @@ struct mount {
 	struct mount_view view;
 	bool no_cache;	/* the kernel keeps no data */
 	bool writeback; /* the kernel gathers writes */
-	bool frozen;	/* changes are refused */
-	bool greeted;	/* the kernel's INIT has come */
-	bool ready;	/* ... and was answered */
-	bool gone;	/* no request will come any more */
+	bool seal_on_close;
+	bool frozen;  /* changes are refused */
+	bool greeted; /* the kernel's INIT has come */
+	bool ready;   /* ... and was answered */
+	bool gone;    /* no request will come any more */
 	bool gone_told;
 	int event; /* eventfd: greeted or gone has changed */
 	bool serving;
@@ -44,6 +45,7 @@ struct mount {
 	uint8_t *request; /* locked: what the kernel sends */
 	size_t request_size;
 	uint64_t requests; /* that somebody waited for */
+	uint64_t changes;  /* tree_changes() after the last of them */
 	struct fuse_session *session;
 	struct fuse_patch patch;
 };
@@ -113,6 +115,7 @@ void fuse_data_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off,
 void fuse_data_copy(fuse_req_t req, fuse_ino_t in, off_t off_in,
 		    struct fuse_file_info *fi_in, fuse_ino_t out, off_t off_out,
 		    struct fuse_file_info *fi_out, size_t len, int flags);
+void fuse_data_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void fuse_data_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
 		     struct fuse_file_info *fi);
 

@@ -33,6 +33,10 @@ static bool take(struct mount *m, int n)
 		fuse_session_process_buf(m->session, &buf);
 		explicit_bzero(m->request, (size_t)n);
 	}
+	if (m->changes != tree_changes(m->parts.tree)) {
+		m->changes = tree_changes(m->parts.tree);
+		m->events.changed(m->events.ctx);
+	}
 	m->gone = n <= 0 || fuse_session_exited(m->session);
 	if (m->gone || m->greeted != was_greeted)
 		tell(m);

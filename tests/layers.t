@@ -41,9 +41,9 @@ only 'crypto/' 'openssl/' 'only crypto knows libcrypto'
 only 'fs/|tools/' 'fs/' 'crypto knows no files'
 only 'tools/' '(tools/|msg\.h|options\.h|jansson|libmount)' \
 	'crypto and fs know no tools'
-only 'fs/store\.c|fs/fuse\.c|fs/saver\.c|tools/|crypto/pages\.c|crypto/mem\.c|crypto/passphrase\.c' \
+only 'fs/store\.c|fs/fuse(_serve)?\.c|fs/autoseal\.c|fs/saver\.c|tools/|crypto/pages\.c|crypto/mem\.c|crypto/passphrase\.c' \
 	'fcntl\.h|unistd\.h' 'only the store knows files'
-only 'fs/(fuse|saver)|tools/' '"?fuse\.h|"?saver\.h' \
+only 'fs/(fuse|saver|autoseal)|tools/' '"?fuse\.h|"?saver\.h' \
 	'the tree, the archive and the vault know no mount'
 sized 500
 echo "1..$n"

@@ -15,6 +15,7 @@
 #include "control.h"
 #include "crypto/crypto.h"
 #include "crypto/mem.h"
+#include "fs/autoseal.h"
 #include "fs/fuse.h"
 #include "mounts.h"
 #include "openvault.h"
@@ -41,8 +42,10 @@ struct daemon {
 	struct loop *loop;
 	struct mount *mount;
 	struct control *control;
-	int signals, retry; /* descriptors, or -1 */
-	bool locking;	    /* a lock is under way */
+	struct autoseal *autoseal; /* NULL: read-only, or seal=off */
+	bool seal_failing;	   /* the last seal of autoseal's did */
+	int signals, retry;	   /* descriptors, or -1 */
+	bool locking;		   /* a lock is under way */
 	bool frozen;
 	bool unmounted; /* from outside */
 	bool ready;	/* was announced */
@@ -135,8 +138,34 @@ static void on_gone(void *ctx)
 	struct daemon *d = ctx;
 
 	d->unmounted = true;
+	autoseal_stop(d->autoseal);
+	d->autoseal = NULL;
 	if (!d->locking)
 		last_save(d);
+}
+
+static void on_changed(void *ctx)
+{
+	struct daemon *d = ctx;
+
+	if (d->autoseal != NULL)
+		autoseal_changed(d->autoseal);
+}
+
+/* Nobody waits for these seals, so the log has to tell. */
+static void on_autoseal(void *ctx, int err)
+{
+	struct daemon *d = ctx;
+
+	if (err != 0 && !d->seal_failing)
+		syslog(LOG_ERR,
+		       "%s: cannot save: %s; the changes are kept in memory, "
+		       "and saving is tried again",
+		       store_path(d->vault.store), msg_error(err));
+	if (err == 0 && d->seal_failing)
+		syslog(LOG_NOTICE, "%s: saved at last",
+		       store_path(d->vault.store));
+	d->seal_failing = err != 0;
 }
 
 static void begin_lock(struct daemon *d)
@@ -245,6 +274,20 @@ static void do_status(void *ctx, FILE *out)
 	(void)fprintf(out, "skipped=%llu\n", (unsigned long long)s.skipped);
 }
 
+static int start_saver(struct daemon *d)
+{
+	const struct saver_parts parts = {d->vault.vault, d->vault.store,
+					  d->tree};
+	const struct seal_options *o = &d->parts->options->seal;
+	const struct autoseal_policy policy = {o->quiet_ms, o->most_ms,
+					       on_autoseal, d};
+	int err = saver_start(&d->saver, &parts);
+
+	if (err != 0 || o->off)
+		return err;
+	return autoseal_start(&d->autoseal, d->loop, d->saver, &policy);
+}
+
 /* Watch signals, the saver and the retry timer. */
 static int watch(struct daemon *d)
 {
@@ -266,9 +309,7 @@ static int watch(struct daemon *d)
 		err = loop_add(d->loop, d->retry, on_retry, d);
 	if (err != 0 || d->vault.read_only)
 		return err;
-	err = saver_start(
-		&d->saver,
-		&(struct saver_parts){d->vault.vault, d->vault.store, d->tree});
+	err = start_saver(d);
 	if (err == 0)
 		err = loop_add(d->loop, saver_fd(d->saver), on_saved, d);
 	return err;
@@ -290,7 +331,7 @@ static enum exit_code do_mount(struct daemon *d,
 			       const struct mount_options *options)
 {
 	const struct mount_parts parts = {d->tree, d->saver, d->loop};
-	const struct mount_events events = {on_ready, on_gone, d};
+	const struct mount_events events = {on_ready, on_gone, on_changed, d};
 	char said[1024] = "";
 	int memfd = memfd_create("messages", MFD_CLOEXEC);
 	int old = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3), err;
@@ -352,6 +393,7 @@ static enum exit_code start(struct daemon *d)
 		.view = o->view,
 		.no_cache = o->no_cache,
 		.writeback = o->writeback,
+		.seal_on_close = o->seal.close,
 	};
 	enum exit_code code;
 	int err = crypto_start();
@@ -385,6 +427,7 @@ static enum exit_code start(struct daemon *d)
 static void stop(struct daemon *d)
 {
 	mount_end(d->mount);
+	autoseal_stop(d->autoseal);
 	/* Only a loop that broke leaves anything to do here. */
 	if (d->saver != NULL && saver_state(d->saver).dirty &&
 	    saver_flush(d->saver) != 0)

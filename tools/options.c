@@ -8,7 +8,11 @@
 
 void options_init(struct options *o)
 {
-	*o = (struct options){.size = OPTIONS_SIZE, .pass = {.fd = -1}};
+	*o = (struct options){
+		.size = OPTIONS_SIZE,
+		.pass = {.fd = -1},
+		.seal = {.quiet_ms = 200, .most_ms = 1000},
+	};
 }
 
 void options_free(struct options *o)
@@ -45,6 +49,34 @@ int options_size(uint64_t *ret, const char *text)
 	}
 	*ret = n;
 	return 0;
+}
+
+int options_duration(uint32_t *ret_ms, const char *text)
+{
+	static const struct {
+		const char *name;
+		uint32_t ms;
+	} units[] = {
+		{"", 1000},   {"ms", 1},      {"s", 1000},
+		{"m", 60000}, {"h", 3600000},
+	};
+	const uint64_t most = 86400000;
+	unsigned long long n;
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return -EINVAL;
+	errno = 0;
+	n = strtoull(text, &end, 10);
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (errno != 0 || strcmp(end, units[i].name) != 0)
+			continue;
+		if (n > most / units[i].ms)
+			return -EINVAL;
+		*ret_ms = (uint32_t)n * units[i].ms;
+		return 0;
+	}
+	return -EINVAL;
 }
 
 /* A number of at most max, in base, without signs or blanks. */
@@ -91,6 +123,20 @@ static int set_nr_inodes(struct options *o, const char *value)
 								      : err;
 }
 
+static int set_seal(struct options *o, const char *value)
+{
+	o->seal.off = strcmp(value, "off") == 0;
+	o->seal.close = strcmp(value, "close") == 0;
+	if (o->seal.off || o->seal.close)
+		return 0;
+	return options_duration(&o->seal.quiet_ms, value);
+}
+
+static int set_seal_max(struct options *o, const char *value)
+{
+	return options_duration(&o->seal.most_ms, value);
+}
+
 static int set_uid(struct options *o, const char *value)
 {
 	o->view.set_uid = true;
@@ -134,6 +180,7 @@ static const struct {
 	int (*set)(struct options *o, const char *value);
 } valued[] = {
 	{"size=", set_size},	   {"nr_inodes=", set_nr_inodes},
+	{"seal=", set_seal},	   {"seal_max=", set_seal_max},
 	{"uid=", set_uid},	   {"gid=", set_gid},
 	{"umask=", set_umask},	   {"passfile=", set_passfile},
 	{"passcmd=", set_passcmd}, {"passfd=", set_passfd},

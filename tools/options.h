@@ -19,11 +19,19 @@ struct pass_source {
 	int fd;	       /* passfd=, or -1 */
 };
 
+/* When changes are sealed without being asked for. */
+struct seal_options {
+	bool off;   /* seal=off: never */
+	bool close; /* seal=close: also before close(2) returns */
+	uint32_t quiet_ms, most_ms;
+};
+
 struct options {
 	bool read_only, create, nonempty;
 	bool no_cache, writeback; /* see struct mount_options */
 	uint64_t size;		  /* bytes */
 	uint64_t nr_inodes;	  /* 0: as size has it */
+	struct seal_options seal;
 	struct pass_source pass;
 	struct mount_view view;
 	char *fuse; /* what libfuse and the kernel get, "a,b" */
@@ -39,6 +47,12 @@ void options_init(struct options *o);
 enum exit_code options_parse(struct options *o, const char *list);
 
 void options_free(struct options *o);
+
+/*
+ * A time such as 200ms, 1s, 5m or 2h into milliseconds; a number alone means
+ * seconds.  At most a day.  0 or -EINVAL.
+ */
+int options_duration(uint32_t *ret_ms, const char *text);
 
 /* A size such as 8192, 512k, 64M or 1g into bytes.  0 or -EINVAL. */
 int options_size(uint64_t *ret, const char *text);

@@ -45,7 +45,8 @@ fails "and makes nothing then" test -e "$W/other"
 
 ## unlock
 
-run "$TAZPOD" unlock --passfile "$PASS" "$V" "$M"
+# Nothing is to be sealed here before it is asked for.
+run "$TAZPOD" unlock -o seal=off --passfile "$PASS" "$V" "$M"
 is "$status $(cat "$W/err")" "0 " "unlock mounts"
 holds "where it was told to" is_mounted "$M"
 run "$TAZPOD" unlock --passfile "$PASS" "$V" "$M"
@@ -66,7 +67,7 @@ is "$("$PY" - "$W/out" <<'END'
 import json, sys
 one, = json.load(open(sys.argv[1]))
 numbers = """pid format generation sealed_ns last_error used_bytes limit_bytes
-    files folders limit_inodes locked_bytes skipped""".split()
+    files folders limit_inodes locked_bytes requests skipped""".split()
 missing = [k for k in "vault mount state".split()
            if not isinstance(one.get(k), str)]
 print(missing + [k for k in numbers if type(one.get(k)) is not int])
@@ -119,6 +120,8 @@ ln -s "$V" "$W/link"
 (cd "$W" && "$TAZPOD" status --json vault) >"$W/by-relative"
 (cd "$M" && "$TAZPOD" status --json .) >"$W/by-dot"
 for by in vault option option2 link relative dot; do
+	# Looking at the mount may have asked it something.
+	sed -i '/"requests"/d' "$W/by-dir" "$W/by-$by"
 	same "$W/by-dir" "$W/by-$by" "the same mount is found: by-$by"
 done
 is "$(grep -c '"vault"' "$W/by-dir")" 1 "status of one shows one"

@@ -156,6 +156,71 @@ static void sizes_have_units(void **state)
 	assert_int_equal(options_size(&n, "k"), -EINVAL);
 }
 
+static void times_have_units(void **state)
+{
+	static const struct {
+		const char *text;
+		uint32_t ms;
+	} good[] = {
+		{"0", 0},	 {"0ms", 0},	    {"200ms", 200},
+		{"1", 1000},	 {"1s", 1000},	    {"5m", 300000},
+		{"2h", 7200000}, {"24h", 86400000}, {"86400000ms", 86400000},
+	};
+	static const char *const bad[] = {
+		"",
+		"s",
+		"ms",
+		"-1s",
+		"+1s",
+		" 1s",
+		"1 s",
+		"1S",
+		"1d",
+		"1ms ",
+		"25h",
+		"86400001ms",
+		"1.5s",
+		"99999999999999999999s",
+		/* Would be small in 32 bits. */
+		"4294967297ms",
+		"1193047h",
+	};
+	uint32_t ms = 77;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		assert_int_equal(options_duration(&ms, good[i].text), 0);
+		assert_int_equal(ms, good[i].ms);
+	}
+	ms = 77;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_int_equal(options_duration(&ms, bad[i]), -EINVAL);
+		assert_int_equal(ms, 77);
+	}
+}
+
+static void seal_is_a_time_or_a_word(void **state)
+{
+	struct options o;
+
+	(void)state;
+	options_init(&o);
+	assert_int_equal(o.seal.quiet_ms, 200);
+	assert_int_equal(o.seal.most_ms, 1000);
+	assert_false(o.seal.off || o.seal.close);
+	assert_int_equal(parse(&o, "seal=off"), EXIT_DONE);
+	assert_true(o.seal.off);
+	assert_int_equal(parse(&o, "seal=close,seal_max=3s"), EXIT_DONE);
+	assert_true(o.seal.close && !o.seal.off);
+	assert_int_equal(o.seal.quiet_ms, 200);
+	assert_int_equal(o.seal.most_ms, 3000);
+	/* The last one counts. */
+	assert_int_equal(parse(&o, "seal=50ms"), EXIT_DONE);
+	assert_false(o.seal.off || o.seal.close);
+	assert_int_equal(o.seal.quiet_ms, 50);
+	options_free(&o);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -167,6 +232,8 @@ int main(void)
 		cmocka_unit_test(the_last_of_ro_and_rw_counts),
 		cmocka_unit_test(refuses_unknown_options_and_bad_values),
 		cmocka_unit_test(sizes_have_units),
+		cmocka_unit_test(times_have_units),
+		cmocka_unit_test(seal_is_a_time_or_a_word),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
