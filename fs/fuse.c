@@ -4,11 +4,14 @@
 #include "crypto/mem.h"
 
 #include <errno.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mount.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum {
@@ -125,6 +128,7 @@ int mount_start(struct mount **ret, const char *dir,
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
 	struct mount *m = mem_alloc(sizeof(*m));
 	int err = m != NULL ? add_options(&args, options) : -ENOMEM;
+	bool mounted = false;
 
 	if (err != 0)
 		goto out;
@@ -152,6 +156,7 @@ int mount_start(struct mount **ret, const char *dir,
 	err = -ENODEV;
 	if (fuse_session_mount(m->session, dir) != 0)
 		goto out;
+	mounted = true;
 	err = fuse_session_custom_io(m->session, &io,
 				     fuse_session_fd(m->session));
 	if (err == 0)
@@ -164,7 +169,7 @@ int mount_start(struct mount **ret, const char *dir,
 	m = NULL;
 out:
 	fuse_opt_free_args(&args);
-	mount_end(m);
+	mount_end(m, mounted ? dir : NULL);
 	return err;
 }
 
@@ -178,19 +183,45 @@ uint64_t mount_requests(const struct mount *m)
 	return m->requests;
 }
 
-void mount_end(struct mount *m)
+/*
+ * Lazily: open files must not stop it, and those who have them get errors
+ * already.  libfuse could do this, but only by the path that was mounted,
+ * where something else may be by now.
+ */
+static void unmount(const char *dir)
+{
+	const char *const argv[] = {"fusermount3", "-u", "-q", "-z",
+				    "--",	   dir,	 NULL};
+	pid_t pid;
+	int status;
+
+	if (geteuid() == 0 && umount2(dir, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
+		return;
+	if (posix_spawnp(&pid, argv[0], NULL, NULL,
+			 (char *const *)(uintptr_t)argv, environ) == 0)
+		(void)waitpid(pid, &status, 0);
+}
+
+void mount_stop(struct mount *m)
+{
+	if (m != NULL)
+		fuse_serve_stop(m);
+}
+
+void mount_end(struct mount *m, const char *dir)
 {
 	if (m == NULL)
 		return;
-	fuse_serve_stop(m);
+	mount_stop(m);
 	if (m->event >= 0) {
 		loop_remove(m->parts.loop, m->event);
 		(void)close(m->event);
 	}
-	if (m->session != NULL) {
-		fuse_session_unmount(m->session);
+	/* This ends the connection, or an unmount could wait for answers. */
+	if (m->session != NULL)
 		fuse_session_destroy(m->session);
-	}
+	if (dir != NULL)
+		unmount(dir);
 	mem_free(m->request);
 	mem_free(m->bounce);
 	mem_free(m->reply);

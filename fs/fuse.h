@@ -70,7 +70,13 @@ void mount_freeze(struct mount *m, bool frozen);
 /* How many requests of the kernel somebody has waited for. */
 uint64_t mount_requests(const struct mount *m);
 
-/* Unmount, unless that has happened, and release m.  NULL is a no-op. */
-void mount_end(struct mount *m);
+/* Answer no more requests.  NULL is a no-op.  Not under the loop's lock. */
+void mount_stop(struct mount *m);
+
+/*
+ * The same; then end the connection, unmount dir, where the mount is by now,
+ * and release m.  With dir NULL nothing is unmounted.  NULL is a no-op.
+ */
+void mount_end(struct mount *m, const char *dir);
 
 #endif

@@ -35,7 +35,27 @@ struct node *fuse_call_write(fuse_req_t req, fuse_ino_t ino)
 		fuse_call_err(req, -EIO);
 		return NULL;
 	}
+	/* The kernel's side of a mount can be made writable behind our back. */
+	if (fuse_call_mount(req)->parts.saver == NULL) {
+		fuse_call_err(req, -EROFS);
+		return NULL;
+	}
 	return fuse_call_read(req, ino);
+}
+
+bool fuse_call_is_member(fuse_req_t req, uint32_t gid)
+{
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+	gid_t groups[64];
+	int n;
+
+	if (ctx->uid == 0 || ctx->gid == gid)
+		return true;
+	n = fuse_req_getgroups(req, 64, groups);
+	for (int i = 0; i < n && i < 64; i++)
+		if (groups[i] == gid)
+			return true;
+	return false;
 }
 
 void fuse_call_count(fuse_req_t req, ssize_t done)

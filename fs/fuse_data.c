@@ -32,15 +32,26 @@ void fuse_data_write(fuse_req_t req, fuse_ino_t ino, const char *buf,
 {
 	struct mount *m = fuse_call_mount(req);
 	struct node *n = fuse_call_write(req, ino);
+	struct attr old;
 	ssize_t done;
 
-	(void)fi;
 	if (n == NULL)
 		return;
+	old = n->attr;
 	done = tree_write(m->parts.tree, n, (uint64_t)off, (const uint8_t *)buf,
 			  len);
+	/* With writeback the times are the kernel's, which may have sent them
+	 * before the data. */
+	if (m->writeback && fi->writepage) {
+		n->attr.mtime = old.mtime;
+		n->attr.ctime = old.ctime;
+	}
 	if (done > 0 && fuse_patch_kills(m->request))
-		tree_kill_privileges(m->parts.tree, n);
+		tree_kill_privileges(m->parts.tree, n,
+				     fuse_call_is_member(req, n->attr.gid));
+	/* With direct I/O the kernel leaves this to us, whoever writes. */
+	if (done > 0 && !fi->writepage && n->xattrs != NULL)
+		(void)tree_removexattr(m->parts.tree, n, "security.capability");
 	fuse_call_count(req, done);
 }
 
@@ -88,9 +99,8 @@ static int allocate(struct tree *t, struct node *n, int mode,
 		/* Beyond the end there is nothing to prepare. */
 		if (keep && end > n->attr.size)
 			end = n->attr.size;
-		return end > at->off
-			       ? tree_allocate(t, n, at->off, end - at->off)
-			       : 0;
+		return tree_allocate(t, n, at->off,
+				     end > at->off ? end - at->off : 0);
 	case FALLOC_FL_PUNCH_HOLE:
 		return keep ? tree_zero(t, n, at->off, len) : -EOPNOTSUPP;
 	case FALLOC_FL_ZERO_RANGE:
@@ -117,7 +127,8 @@ void fuse_data_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off,
 		return;
 	err = allocate(t, n, mode, &at, (uint64_t)len);
 	if (err == 0 && fuse_req_ctx(req)->uid != 0)
-		tree_kill_privileges(t, n);
+		tree_kill_privileges(t, n,
+				     fuse_call_is_member(req, n->attr.gid));
 	fuse_call_err(req, err);
 }
 
@@ -128,6 +139,8 @@ void fuse_data_copy(fuse_req_t req, fuse_ino_t in, off_t off_in,
 {
 	struct tree_range from = {fuse_call_read(req, in), (uint64_t)off_in},
 			  to;
+	struct tree *t = fuse_call_mount(req)->parts.tree;
+	ssize_t done;
 
 	(void)fi_in;
 	(void)fi_out;
@@ -136,12 +149,16 @@ void fuse_data_copy(fuse_req_t req, fuse_ino_t in, off_t off_in,
 	to = (struct tree_range){fuse_call_write(req, out), (uint64_t)off_out};
 	if (to.node == NULL)
 		return;
-	if (flags != 0)
+	if (flags != 0) {
 		fuse_call_err(req, -EINVAL);
-	else
-		fuse_call_count(
-			req, tree_copy(fuse_call_mount(req)->parts.tree, &from,
-				       &to, len < COPY_MAX ? len : COPY_MAX));
+		return;
+	}
+	done = tree_copy(t, &from, &to, len < COPY_MAX ? len : COPY_MAX);
+	if (done > 0 && fuse_req_ctx(req)->uid != 0)
+		tree_kill_privileges(
+			t, to.node,
+			fuse_call_is_member(req, to.node->attr.gid));
+	fuse_call_count(req, done);
 }
 
 static void reply_sync(void *ctx, int err)

@@ -59,6 +59,9 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	/* To be told how a file is opened, so that it can be told how to. */
 	if (m->no_cache)
 		conn->want &= ~(unsigned)FUSE_CAP_NO_OPEN_SUPPORT;
+	/* What a list grants would not be what is shown. */
+	if (m->view.set_umask)
+		conn->want &= ~(unsigned)FUSE_CAP_POSIX_ACL;
 	conn->max_write = FUSE_OPS_MAX_IO;
 	m->greeted = true;
 }
@@ -158,16 +161,20 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st,
 		.ctime = st->st_ctim,
 	};
 	unsigned set = set_of(to_set);
+	bool kills, member;
 	int err;
 
 	(void)fi;
 	if (n == NULL)
 		return;
+	/* Of the group as it was. */
+	kills = fuse_patch_kills(m->request);
+	member = kills && fuse_call_is_member(req, n->attr.gid);
 	err = fuse_view_check(&m->view, st, &set);
 	if (err == 0)
 		err = tree_setattr(m->parts.tree, n, &attr, set);
-	if (err == 0 && fuse_patch_kills(m->request))
-		tree_kill_privileges(m->parts.tree, n);
+	if (err == 0 && kills)
+		tree_kill_privileges(m->parts.tree, n, member);
 	if (err != 0)
 		fuse_call_err(req, err);
 	else
@@ -347,7 +354,7 @@ static void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 
 	if (n == NULL)
 		return;
-	err = fuse_xattr_set(fuse_call_mount(req)->parts.tree, n, name, &v);
+	err = fuse_xattr_set(fuse_call_mount(req), n, name, &v);
 	if (err == 0)
 		fuse_xattr_kill_sgid(req, n, name);
 	fuse_call_err(req, err);
@@ -359,8 +366,7 @@ static void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 
 	if (n != NULL)
 		fuse_call_err(req,
-			      tree_removexattr(fuse_call_mount(req)->parts.tree,
-					       n, name));
+			      fuse_xattr_remove(fuse_call_mount(req), n, name));
 }
 
 /* Once said, it is never asked again, and listings are kept. */

@@ -75,6 +75,9 @@ void fuse_call_count(fuse_req_t req, ssize_t done);
 struct node *fuse_call_read(fuse_req_t req, fuse_ino_t ino);
 struct node *fuse_call_write(fuse_req_t req, fuse_ino_t ino);
 
+/* Is the caller of req root, or of group gid? */
+bool fuse_call_is_member(fuse_req_t req, uint32_t gid);
+
 /* The attributes of n as a mount with view v shows them. */
 void fuse_view_stat(const struct mount_view *v, const struct node *n,
 		    struct stat *st);
@@ -127,8 +130,11 @@ struct fuse_xattr_value {
 };
 
 /* Set as setxattr(2) does: 0 or -errno. */
-int fuse_xattr_set(struct tree *t, struct node *n, const char *name,
+int fuse_xattr_set(struct mount *m, struct node *n, const char *name,
 		   const struct fuse_xattr_value *v);
+
+/* Remove as removexattr(2) does: 0 or -errno. */
+int fuse_xattr_remove(struct mount *m, struct node *n, const char *name);
 
 /*
  * After an access list has been set by somebody who is not of the file's

@@ -13,12 +13,24 @@ static bool is_acl(const char *name)
 	return strcmp(name, ACL_ACCESS) == 0 || strcmp(name, ACL_DEFAULT) == 0;
 }
 
-/* Others of the system namespace would mean something, which we do not do. */
-static bool is_supported(const char *name)
+/*
+ * May an attribute be called name here?  0, -EOPNOTSUPP or -EINVAL.  Others
+ * of the system namespace would mean something, which we do not do.  A mount
+ * that shows permissions of its own has no lists.
+ */
+static int check(const struct mount *m, const char *name)
 {
-	return is_acl(name) || strncmp(name, "user.", 5) == 0 ||
-	       strncmp(name, "trusted.", 8) == 0 ||
-	       strncmp(name, "security.", 9) == 0;
+	static const char *const spaces[] = {"user.", "trusted.", "security."};
+
+	if (is_acl(name))
+		return m->view.set_umask ? -EOPNOTSUPP : 0;
+	for (size_t i = 0; i < sizeof(spaces) / sizeof(spaces[0]); i++) {
+		size_t len = strlen(spaces[i]);
+
+		if (strncmp(name, spaces[i], len) == 0)
+			return name[len] != '\0' ? 0 : -EINVAL;
+	}
+	return -EOPNOTSUPP;
 }
 
 /* Answer with len bytes, or their number if that was asked (size 0). */
@@ -33,14 +45,16 @@ static void reply_bytes(fuse_req_t req, const void *bytes, size_t len,
 		(void)fuse_reply_buf(req, bytes, len);
 }
 
-int fuse_xattr_set(struct tree *t, struct node *n, const char *name,
+int fuse_xattr_set(struct mount *m, struct node *n, const char *name,
 		   const struct fuse_xattr_value *v)
 {
 	const struct xattr_value value = {(const uint8_t *)v->data, v->len};
 	bool exists = node_xattr_get(n, name) != NULL;
+	struct tree *t = m->parts.tree;
+	int err = check(m, name);
 
-	if (!is_supported(name))
-		return -EOPNOTSUPP;
+	if (err != 0)
+		return err;
 	if ((v->flags & XATTR_CREATE) && exists)
 		return -EEXIST;
 	if ((v->flags & XATTR_REPLACE) && !exists)
@@ -49,26 +63,24 @@ int fuse_xattr_set(struct tree *t, struct node *n, const char *name,
 			    : tree_setxattr(t, n, name, &value);
 }
 
-/* Is the caller of req root or of group gid? */
-static bool is_member(fuse_req_t req, uint32_t gid)
+int fuse_xattr_remove(struct mount *m, struct node *n, const char *name)
 {
-	const struct fuse_ctx *ctx = fuse_req_ctx(req);
-	gid_t groups[64];
-	int n;
+	int err = check(m, name);
 
-	if (ctx->uid == 0 || ctx->gid == gid)
-		return true;
-	n = fuse_req_getgroups(req, 64, groups);
-	for (int i = 0; i < n && i < 64; i++)
-		if (groups[i] == gid)
-			return true;
-	return false;
+	if (err == 0)
+		err = tree_removexattr(m->parts.tree, n, name);
+	/* A list that equals the mode is none, so there always is one. */
+	if (err == -ENODATA && is_acl(name)) {
+		node_touch_ctime(n);
+		err = 0;
+	}
+	return err;
 }
 
 void fuse_xattr_kill_sgid(fuse_req_t req, struct node *n, const char *name)
 {
 	if (strcmp(name, ACL_ACCESS) == 0 && (n->attr.mode & S_ISGID) &&
-	    !is_member(req, n->attr.gid))
+	    !fuse_call_is_member(req, n->attr.gid))
 		n->attr.mode &= ~(uint32_t)S_ISGID;
 }
 
@@ -76,9 +88,10 @@ void fuse_xattr_get(fuse_req_t req, const struct node *n, const char *name,
 		    size_t size)
 {
 	const struct xattr *x = node_xattr_get(n, name);
+	int err = check(fuse_req_userdata(req), name);
 
-	if (!is_supported(name))
-		(void)fuse_reply_err(req, EOPNOTSUPP);
+	if (err != 0)
+		(void)fuse_reply_err(req, -err);
 	else if (x == NULL)
 		(void)fuse_reply_err(req, ENODATA);
 	else
@@ -93,6 +106,12 @@ void fuse_xattr_list(fuse_req_t req, const struct node *n, size_t size)
 	for (const struct xattr *x = n->xattrs; x != NULL; x = x->next) {
 		size_t part = strlen(x->name) + 1;
 
+		if (check(m, x->name) != 0)
+			continue;
+		/* These are for CAP_SYS_ADMIN alone to see. */
+		if (strncmp(x->name, "trusted.", 8) == 0 &&
+		    fuse_req_ctx(req)->uid != 0)
+			continue;
 		/* listxattr(2) takes no more than 64 KiB. */
 		if (len + part > FUSE_OPS_MAX_IO)
 			break;

@@ -76,7 +76,7 @@ static void compact(struct loop *l)
 
 static void call(struct loop *l, size_t count)
 {
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count && !l->stopped; i++)
 		if (l->fds[i].fd >= 0 && l->fds[i].revents != 0)
 			l->watches[i].fn(l->watches[i].ctx, l->fds[i].fd);
 }

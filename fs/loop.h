@@ -27,7 +27,7 @@ void loop_remove(struct loop *l, int fd);
 /* Serve until loop_stop().  0, or the -errno of poll(2). */
 int loop_run(struct loop *l);
 
-/* Let loop_run() return after the callbacks that are due. */
+/* Let loop_run() return, and call nobody any more. */
 void loop_stop(struct loop *l);
 
 /* Keep callbacks from running, and let them run again. */

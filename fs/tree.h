@@ -173,7 +173,7 @@ int tree_removexattr(struct tree *t, struct node *n, const char *name);
  * Clear what POSIX says a write or a change of owner by the unprivileged
  * clears: set-uid, set-gid with group execution, and file capabilities.
  */
-void tree_kill_privileges(struct tree *t, struct node *n);
+void tree_kill_privileges(struct tree *t, struct node *n, bool member);
 
 /*
  * Write to a regular file, growing it as needed.  Returns the bytes written,

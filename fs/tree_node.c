@@ -165,7 +165,7 @@ int tree_allocate(struct tree *t, struct node *n, uint64_t off, uint64_t len)
 		(void)body_truncate(&n->body, &t->quota, n->attr.size);
 		return err;
 	}
-	if (n->attr.size < off + len)
+	if (len > 0 && n->attr.size < off + len)
 		n->attr.size = off + len;
 	changed(t, n);
 	return 0;
@@ -232,14 +232,14 @@ ssize_t tree_copy(struct tree *t, const struct tree_range *from,
 	return total > 0 ? (ssize_t)total : done;
 }
 
-void tree_kill_privileges(struct tree *t, struct node *n)
+void tree_kill_privileges(struct tree *t, struct node *n, bool member)
 {
 	uint32_t mode = n->attr.mode & ~(uint32_t)S_ISUID;
 
 	if (S_ISDIR(n->attr.mode))
 		return;
 	/* Without group execution, set-gid meant mandatory locking. */
-	if (mode & S_IXGRP)
+	if ((mode & S_IXGRP) || !member)
 		mode &= ~(uint32_t)S_ISGID;
 	if (mode != n->attr.mode) {
 		n->attr.mode = mode;

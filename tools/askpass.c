@@ -96,13 +96,27 @@ static enum exit_code from_file(struct secret *ret, const char *path)
 	return complain(err, path);
 }
 
+/* Close fd; a standard descriptor leads nowhere then, and is not reused. */
+static void let_go(int fd)
+{
+	int null = fd <= STDERR_FILENO ? open("/dev/null", O_RDWR | O_CLOEXEC)
+				       : -1;
+
+	if (null >= 0) {
+		(void)dup2(null, fd);
+		(void)close(null);
+	} else {
+		(void)close(fd);
+	}
+}
+
 static enum exit_code from_fd(struct secret *ret, int fd)
 {
 	char name[24];
 	int err = passphrase_read(ret, fd);
 
 	(void)snprintf(name, sizeof(name), "passfd=%d", fd);
-	(void)close(fd);
+	let_go(fd);
 	return complain(err, name);
 }
 
@@ -120,6 +134,7 @@ static pid_t start(const char *command, int *output)
 
 		(void)sigemptyset(&none);
 		(void)sigprocmask(SIG_SETMASK, &none, NULL);
+		(void)signal(SIGPIPE, SIG_DFL);
 		if (dup2(ends[1], STDOUT_FILENO) >= 0)
 			(void)execl("/bin/sh", "sh", "-c", command,
 				    (char *)NULL);

@@ -223,6 +223,11 @@ static enum exit_code complain(int err, const struct mounted *m,
 				"%s: its daemon does not answer here; end the "
 				"mount with 'umount %s'",
 				m->dir, m->dir);
+	case -EBUSY:
+		return msg_fail(EXIT_FAILED,
+				"%s: %s failed: something else is mounted over "
+				"it, or too many wait already; nothing is lost",
+				m->dir, doing);
 	case -EROFS:
 		return msg_fail(EXIT_FAILED,
 				"%s: mounted read-only: nothing "
@@ -230,9 +235,9 @@ static enum exit_code complain(int err, const struct mounted *m,
 				m->dir);
 	case -ENOENT:
 		return msg_fail(EXIT_FAILED,
-				"%s: %s failed: its folder is gone; make it "
-				"again, or copy what you need out of %s, while "
-				"it is still mounted",
+				"%s: %s failed: its folder is gone; copy what "
+				"you need out of %s, while it is still "
+				"mounted",
 				m->vault, doing, m->dir);
 	default:
 		return msg_fail(EXIT_FAILED,

@@ -26,6 +26,7 @@ struct control {
 	int fd;
 	unsigned clients;
 	char path[PATH_MAX];
+	ino_t ino; /* of the socket at path */
 };
 
 struct control_request {
@@ -204,6 +205,7 @@ int control_start(struct control **ret, struct loop *loop, dev_t dev,
 {
 	struct control *c = calloc(1, sizeof(*c));
 	struct sockaddr_un a;
+	struct stat st;
 	int err = -ENOENT;
 
 	if (c == NULL)
@@ -222,6 +224,8 @@ int control_start(struct control **ret, struct loop *loop, dev_t dev,
 	c->loop = loop;
 	c->ops = *ops;
 	(void)snprintf(c->path, sizeof(c->path), "%s", a.sun_path);
+	if (lstat(c->path, &st) == 0)
+		c->ino = st.st_ino;
 	err = loop_add(loop, c->fd, on_client, c);
 	if (err != 0) {
 		control_end(c);
@@ -231,13 +235,23 @@ int control_start(struct control **ret, struct loop *loop, dev_t dev,
 	return 0;
 }
 
-void control_end(struct control *c)
+void control_hide(struct control *c)
 {
-	if (c == NULL)
+	struct stat st;
+
+	if (c == NULL || c->fd < 0)
 		return;
 	loop_remove(c->loop, c->fd);
 	(void)close(c->fd);
-	(void)unlink(c->path);
+	c->fd = -1;
+	/* Once its mount is gone, the name may be another one's already. */
+	if (lstat(c->path, &st) == 0 && st.st_ino == c->ino)
+		(void)unlink(c->path);
+}
+
+void control_end(struct control *c)
+{
+	control_hide(c);
 	free(c);
 }
 

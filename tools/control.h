@@ -44,7 +44,13 @@ void control_reply(struct control_request *r, int err);
  */
 void control_reply_last(struct control_request *r);
 
-/* Listen no more and remove the socket.  NULL is a no-op. */
+/*
+ * Listen no more and remove the socket; who has connected is still answered.
+ * NULL is a no-op.
+ */
+void control_hide(struct control *c);
+
+/* The same, and release c.  NULL is a no-op. */
 void control_end(struct control *c);
 
 /* What the other side gets. */

@@ -15,10 +15,12 @@
 #include "control.h"
 #include "crypto/crypto.h"
 #include "crypto/mem.h"
+#include "flush.h"
 #include "fs/autoseal.h"
 #include "fs/fuse.h"
 #include "mounts.h"
 #include "openvault.h"
+#include "report.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -44,6 +46,7 @@ struct daemon {
 	struct control *control;
 	struct autoseal *autoseal; /* NULL: read-only, or seal=off */
 	bool seal_failing;	   /* the last seal of autoseal's did */
+	dev_t dev;		   /* of the mount; 0: not known */
 	int signals, retry;	   /* descriptors, or -1 */
 	bool locking;		   /* a lock is under way */
 	bool frozen;
@@ -138,6 +141,8 @@ static void on_gone(void *ctx)
 	struct daemon *d = ctx;
 
 	d->unmounted = true;
+	/* Its device number may soon be another mount's. */
+	control_hide(d->control);
 	autoseal_stop(d->autoseal);
 	d->autoseal = NULL;
 	if (!d->locking)
@@ -168,12 +173,29 @@ static void on_autoseal(void *ctx, int err)
 	d->seal_failing = err != 0;
 }
 
+static void last_save_now(void *ctx)
+{
+	last_save(ctx);
+}
+
+/* Have what the kernel keeps handed over, then call fn. */
+static void flush(struct daemon *d, flush_fn *fn, void *ctx)
+{
+	char *dir = NULL;
+
+	if (d->saver != NULL && mounts_find(&dir, d->dev) == 0)
+		flush_start(d->loop, dir, d->dev, fn, ctx);
+	else
+		fn(ctx);
+	free(dir);
+}
+
 static void begin_lock(struct daemon *d)
 {
 	if (d->locking || d->unmounted)
 		return;
 	d->locking = true;
-	last_save(d);
+	flush(d, last_save_now, d);
 }
 
 static void on_signal(void *ctx, int fd)
@@ -200,78 +222,69 @@ static void reply_save(void *ctx, int err)
 	control_reply(ctx, err);
 }
 
+/* A save that waits for its flush. */
+struct save {
+	struct daemon *daemon;
+	struct control_request *request;
+};
+
+static void on_flushed(void *ctx)
+{
+	struct save *save = ctx;
+	int err = saver_request(save->daemon->saver, VAULT_FRESH, reply_save,
+				save->request);
+
+	if (err != 0)
+		control_reply(save->request, err);
+	free(save);
+}
+
 static void do_save(void *ctx, struct control_request *r)
 {
 	struct daemon *d = ctx;
-	int err = -EROFS;
+	struct save *save = d->saver != NULL ? malloc(sizeof(*save)) : NULL;
 
-	if (d->saver != NULL)
-		err = saver_request(d->saver, VAULT_FRESH, reply_save, r);
-	if (err != 0)
-		control_reply(r, err);
+	if (save == NULL) {
+		control_reply(r, d->saver != NULL ? -ENOMEM : -EROFS);
+		return;
+	}
+	*save = (struct save){d, r};
+	flush(d, on_flushed, save);
 }
 
 static void do_lock(void *ctx, struct control_request *r)
 {
 	struct daemon *d = ctx;
+	char *dir = NULL;
 
-	if (d->locker_count == LOCKERS_MAX) {
+	/* What is mounted over it would be left over nothing. */
+	if (d->locker_count == LOCKERS_MAX ||
+	    mounts_find(&dir, d->dev) == -EBUSY) {
 		control_reply(r, -EBUSY);
 		return;
 	}
+	free(dir);
 	d->lockers[d->locker_count++] = r;
 	begin_lock(d);
 }
 
-/* A path as one line: control characters and backslashes as \ooo. */
-static void print_path(FILE *out, const char *key, const char *path)
-{
-	(void)fprintf(out, "%s=", key);
-	for (; *path != '\0'; path++) {
-		unsigned char c = (unsigned char)*path;
-
-		if (c < ' ' || c == '\\' || c == 0x7f)
-			(void)fprintf(out, "\\%03o", c);
-		else
-			(void)fputc(c, out);
-	}
-	(void)fputc('\n', out);
-}
-
 static void do_status(void *ctx, FILE *out)
 {
-	struct daemon *d = ctx;
-	struct tree_usage u = tree_usage(d->tree);
-	struct saver_state s = {0};
+	const struct daemon *d = ctx;
+	struct report r = {
+		.vault = store_path(d->vault.store),
+		.dir = d->parts->dir,
+		.read_only = d->saver == NULL,
+		.usage = tree_usage(d->tree),
+		.requests = mount_requests(d->mount),
+	};
 
 	/* With a saver, the vault itself belongs to the saver's thread. */
 	if (d->saver != NULL)
-		s = saver_state(d->saver);
+		r.saver = saver_state(d->saver);
 	else
-		s.params = *vault_params(d->vault.vault);
-	print_path(out, "vault", store_path(d->vault.store));
-	print_path(out, "mount", d->parts->dir);
-	(void)fprintf(out, "pid=%d\n", getpid());
-	(void)fprintf(out, "format=%d\n", s.params.format);
-	(void)fprintf(out, "generation=%llu\n",
-		      (unsigned long long)s.params.generation);
-	(void)fprintf(out, "sealed_ns=%llu\n",
-		      (unsigned long long)s.params.time_ns);
-	(void)fprintf(out, "read_only=%d\n", d->saver == NULL);
-	(void)fprintf(out, "dirty=%d\n", s.dirty);
-	(void)fprintf(out, "sealing=%d\n", s.busy);
-	(void)fprintf(out, "last_error=%d\n", -s.error);
-	(void)fprintf(out, "used_bytes=%llu\nlimit_bytes=%llu\n",
-		      (unsigned long long)u.used.bytes,
-		      (unsigned long long)u.limit.bytes);
-	(void)fprintf(out, "files=%llu\nfolders=%llu\nlimit_inodes=%llu\n",
-		      (unsigned long long)u.files,
-		      (unsigned long long)u.folders - 1, /* the root */
-		      (unsigned long long)u.limit.nodes);
-	(void)fprintf(out, "locked_bytes=%zu\n", mem_locked());
-	(void)fprintf(out, "requests=%llu\n",
-		      (unsigned long long)mount_requests(d->mount));
-	(void)fprintf(out, "skipped=%llu\n", (unsigned long long)s.skipped);
+		r.saver.params = *vault_params(d->vault.vault);
+	report_print(out, &r);
 }
 
 static int start_saver(struct daemon *d)
@@ -349,6 +362,10 @@ static enum exit_code do_mount(struct daemon *d,
 		(void)close(memfd);
 	if (err == 0)
 		return EXIT_DONE;
+	if (err == -ENOMEM)
+		return msg_fail(EXIT_MEMORY,
+				"no more memory can be locked; raise 'ulimit "
+				"-l'");
 	return msg_fail(EXIT_MOUNT, "%s: cannot mount: %s", d->parts->dir,
 			said[0] != '\0' ? last_line(said) : msg_error(err));
 }
@@ -374,6 +391,8 @@ static void start_control(struct daemon *d)
 
 	if (err == 0)
 		ours = mounts_at(m, d->parts->dir);
+	if (ours != NULL)
+		d->dev = ours->dev;
 	if (err == 0)
 		err = ours != NULL ? control_start(&d->control, d->loop,
 						   ours->dev, &ops)
@@ -426,7 +445,9 @@ static enum exit_code start(struct daemon *d)
 
 static void stop(struct daemon *d)
 {
-	mount_end(d->mount);
+	char *dir = NULL;
+
+	mount_stop(d->mount);
 	autoseal_stop(d->autoseal);
 	/* Only a loop that broke leaves anything to do here. */
 	if (d->saver != NULL && saver_state(d->saver).dirty &&
@@ -434,6 +455,10 @@ static void stop(struct daemon *d)
 		syslog(LOG_ERR, "%s: the last changes could not be saved",
 		       store_path(d->vault.store));
 	saver_stop(d->saver);
+	if (d->mount != NULL && !d->unmounted)
+		(void)mounts_find(&dir, d->dev);
+	mount_end(d->mount, dir);
+	free(dir);
 	while (d->locker_count > 0)
 		control_reply_last(d->lockers[--d->locker_count]);
 	control_end(d->control);

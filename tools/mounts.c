@@ -2,9 +2,13 @@
 #include "mounts.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libmount.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
 
 /* Put a mount before *list. */
 static int add(struct mounted **list, struct libmnt_fs *fs)
@@ -60,9 +64,38 @@ const struct mounted *mounts_at(const struct mounted *list, const char *dir)
 
 const struct mounted *mounts_of(const struct mounted *list, const char *path)
 {
-	while (list != NULL && strcmp(list->vault, path) != 0)
+	/* Whoever may mount can give a mount any vault's name. */
+	while (list != NULL &&
+	       (list->owner != geteuid() || strcmp(list->vault, path) != 0))
 		list = list->next;
 	return list;
+}
+
+int mounts_find(char **ret, dev_t dev)
+{
+	struct mounted *list = NULL;
+	const struct mounted *m;
+	struct statx st;
+	int err = mounts_read(&list);
+
+	if (err != 0)
+		return err;
+	for (m = list; m != NULL && m->dev != dev; m = m->next)
+		continue;
+	/* What is known already is enough: nobody may be there to answer. */
+	if (m == NULL)
+		err = -ENOENT;
+	else if (statx(AT_FDCWD, m->dir,
+		       AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT |
+			       AT_SYMLINK_NOFOLLOW,
+		       STATX_TYPE, &st) != 0 ||
+		 makedev(st.stx_dev_major, st.stx_dev_minor) != dev)
+		err = -EBUSY;
+	*ret = err == 0 ? strdup(m->dir) : NULL;
+	if (err == 0 && *ret == NULL)
+		err = -ENOMEM;
+	mounts_free(list);
+	return err;
 }
 
 void mounts_free(struct mounted *list)

@@ -24,8 +24,15 @@ int mounts_read(struct mounted **ret);
 /* The newest mount at dir, or NULL. */
 const struct mounted *mounts_at(const struct mounted *list, const char *dir);
 
-/* The newest mount of the vault at path, or NULL. */
+/* This user's newest mount of the vault at path, or NULL. */
 const struct mounted *mounts_of(const struct mounted *list, const char *path);
+
+/*
+ * Where the mount with device number dev is by now, for a process that may be
+ * the one that serves it.  The caller frees *ret.  0, -ENOENT if it is not in
+ * sight, -EBUSY if something else is mounted over it, or another -errno.
+ */
+int mounts_find(char **ret, dev_t dev);
 
 /* Release a list.  NULL is a no-op. */
 void mounts_free(struct mounted *list);

@@ -227,7 +227,11 @@ static _Noreturn void serve(const struct arguments *a, struct parent *p)
 		.ready = on_ready,
 		.ctx = p,
 	};
-	enum exit_code code = daemon_run(&parts);
+	enum exit_code code;
+
+	/* Who started it may be gone when it is told. */
+	(void)signal(SIGPIPE, SIG_IGN);
+	code = daemon_run(&parts);
 
 	if (p->pipe >= 0)
 		tell_parent(p->pipe, code);
