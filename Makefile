@@ -40,7 +40,7 @@ objs = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c))
 PROGRAMS := $(B)/tazpodfs $(B)/tazpod $(B)/mount.tazpodfs
 MAINS    := $(PROGRAMS:$(B)/%=$(B)/tools/%.o)
 
-.PHONY: all check unit asan tsan lint demo deps bench fuzz install uninstall clean
+.PHONY: all check unit asan tsan model lint demo deps bench fuzz install uninstall clean
 all: $(PROGRAMS)
 
 ## One library per layer.  The link lines below are the architecture.
@@ -113,9 +113,16 @@ $(B)/tests/bench/fs: $(B)/tests/bench/fs.o $(B)/tests/bench/work.o $(TOOLS)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(TOOLS_LIBS)
 
+# The model knows nothing of the project but the mount.
+MODEL := $(B)/tests/model/model
+
+$(MODEL): $(call objs,tests/model)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^
+
 .SECONDARY:
 
-unit: $(UNITS) $(REPLAYS)
+unit: $(UNITS) $(REPLAYS) $(MODEL)
 
 # `check` and `demo` install what is missing, then build with it.
 check:
@@ -127,6 +134,13 @@ asan:
 	@tools/deps.sh --missing
 	$(Q)$(MAKE) --no-print-directory B=build/asan O=-O1 \
 		SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer' check
+
+# Random operations on a mount and on a tmpfs, so many for every set of options.
+OPERATIONS ?= 1000000
+model:
+	@tools/deps.sh --missing
+	$(Q)$(MAKE) --no-print-directory all unit
+	$(Q)B=$(B) OPERATIONS=$(OPERATIONS) tests/e2e/model.t
 
 # What has threads: the saver and its mounts.
 tsan:
