@@ -37,7 +37,7 @@ say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
 libs = $(shell $(PKG_CONFIG) --libs $(1))
 objs = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c))
 
-PROGRAMS := $(B)/tazpodfs $(B)/tazpod $(B)/mount.tazpodfs
+PROGRAMS := $(B)/tazpodfs $(B)/tazpod $(B)/mount.tazpodfs $(B)/umount.tazpodfs
 MAINS    := $(PROGRAMS:$(B)/%=$(B)/tools/%.o)
 
 .PHONY: all check unit asan tsan model lint demo deps bench fuzz install uninstall clean
@@ -66,6 +66,9 @@ $(B)/tazpod: $(B)/tools/tazpod.o $(TOOLS) $(FS) $(CRYPTO)
 $(B)/mount.tazpodfs: $(B)/tools/mount.tazpodfs.o $(TOOLS)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(TOOLS)
+$(B)/umount.tazpodfs: $(B)/tools/umount.tazpodfs.o $(TOOLS) $(FS) $(CRYPTO)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(TOOLS_LIBS)
 
 $(B)/%.a:
 	$(call say,AR,$@)
@@ -179,19 +182,22 @@ install: all
 		$(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 \
 		$(DESTDIR)$(MANDIR)/man8
 	install -m 755 $(B)/tazpod $(B)/tazpodfs $(DESTDIR)$(BINDIR)
-	install -m 755 $(B)/mount.tazpodfs $(DESTDIR)$(HELPERDIR)
+	install -m 755 $(B)/mount.tazpodfs $(B)/umount.tazpodfs \
+		$(DESTDIR)$(HELPERDIR)
 	install -m 644 docs/man/tazpod.1 $(DESTDIR)$(MANDIR)/man1
 	install -m 644 docs/man/vault.tar.aes.5 $(DESTDIR)$(MANDIR)/man5
 	install -m 644 docs/man/tazpodfs.8 docs/man/mount.tazpodfs.8 \
-		$(DESTDIR)$(MANDIR)/man8
+		docs/man/umount.tazpodfs.8 $(DESTDIR)$(MANDIR)/man8
 
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/tazpod $(DESTDIR)$(BINDIR)/tazpodfs \
 		$(DESTDIR)$(HELPERDIR)/mount.tazpodfs \
+		$(DESTDIR)$(HELPERDIR)/umount.tazpodfs \
 		$(DESTDIR)$(MANDIR)/man1/tazpod.1 \
 		$(DESTDIR)$(MANDIR)/man5/vault.tar.aes.5 \
 		$(DESTDIR)$(MANDIR)/man8/tazpodfs.8 \
-		$(DESTDIR)$(MANDIR)/man8/mount.tazpodfs.8
+		$(DESTDIR)$(MANDIR)/man8/mount.tazpodfs.8 \
+		$(DESTDIR)$(MANDIR)/man8/umount.tazpodfs.8
 
 clean:
 	rm -rf $(B)

@@ -21,6 +21,7 @@
 #include "mounts.h"
 #include "openvault.h"
 #include "report.h"
+#include "utab.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -393,6 +394,9 @@ static void start_control(struct daemon *d)
 		ours = mounts_at(m, d->parts->dir);
 	if (ours != NULL)
 		d->dev = ours->dev;
+	/* Without such a table, umount(8) returns before the last seal. */
+	if (ours != NULL && geteuid() == 0)
+		(void)utab_add(store_path(d->vault.store), d->parts->dir);
 	if (err == 0)
 		err = ours != NULL ? control_start(&d->control, d->loop,
 						   ours->dev, &ops)
@@ -458,6 +462,8 @@ static void stop(struct daemon *d)
 	if (d->mount != NULL && !d->unmounted)
 		(void)mounts_find(&dir, d->dev);
 	mount_end(d->mount, dir);
+	if (dir != NULL && geteuid() == 0)
+		utab_remove(dir);
 	free(dir);
 	while (d->locker_count > 0)
 		control_reply_last(d->lockers[--d->locker_count]);

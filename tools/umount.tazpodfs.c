@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * umount.tazpodfs(8): what umount(8) calls for a mount whose utab entry names
+ * it.  It has the vault saved, unmounts, and waits for the daemon's end, so
+ * that umount(8) returns when everything is on disk.
+ */
+#include "control.h"
+#include "mounts.h"
+#include "msg.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* umount(8) has the exit statuses of mount(8). */
+enum {
+	UMOUNT_DONE = 0,
+	UMOUNT_USAGE = 1,
+	UMOUNT_SYSTEM = 2,
+	UMOUNT_FAILED = 32
+};
+
+static const char usage[] =
+	"usage: umount.tazpodfs MOUNTPOINT [-flnrv] [-t TYPE]\n";
+
+/* What umount(8) has passed on. */
+struct request {
+	const char *dir;
+	bool force, lazy;
+};
+
+static bool parse(struct request *r, int argc, char *argv[])
+{
+	int c;
+
+	if (argc < 2 || argv[1][0] == '-')
+		return false;
+	r->dir = argv[1];
+	optind = 2;
+	while ((c = getopt(argc, argv, "flnrvt:N:")) != -1) {
+		if (c == '?' || c == 'N')
+			return false;
+		r->force = r->force || c == 'f';
+		r->lazy = r->lazy || c == 'l';
+	}
+	return optind == argc;
+}
+
+/* A descriptor that can be read when the daemon of m has ended, or -1. */
+static int watch_daemon(const struct mounted *m)
+{
+	struct control_answer answer = {0};
+	const char *at = NULL;
+	int fd = -1;
+
+	if (control_ask(&answer, m->owner, m->dev, "status") == 0 &&
+	    answer.body != NULL)
+		at = strstr(answer.body, "\npid=");
+	if (at != NULL)
+		fd = (int)syscall(SYS_pidfd_open,
+				  (pid_t)strtol(at + 5, NULL, 10), 0);
+	free(answer.body);
+	return fd;
+}
+
+/* Run umount(8) without helpers; it says itself what goes wrong. */
+static int unmount(const struct request *r)
+{
+	const char *argv[] = {"umount", "-i", NULL, NULL, NULL, NULL, NULL};
+	int n = 2, status;
+	pid_t child;
+
+	if (r->force)
+		argv[n++] = "-f";
+	if (r->lazy)
+		argv[n++] = "-l";
+	argv[n++] = "--";
+	argv[n] = r->dir;
+	child = fork();
+	if (child == 0) {
+		(void)execvp(argv[0], (char *const *)(uintptr_t)argv);
+		msg_say("umount: %s", strerror(errno));
+		_exit(UMOUNT_SYSTEM);
+	}
+	if (child < 0 || waitpid(child, &status, 0) != child ||
+	    !WIFEXITED(status))
+		return UMOUNT_SYSTEM;
+	return WEXITSTATUS(status);
+}
+
+/* Have m saved.  False: it could not be, which has been said. */
+static bool save(const struct mounted *m)
+{
+	struct control_answer answer = {0};
+	int err = control_ask(&answer, m->owner, m->dev, "save");
+
+	if (err == 0)
+		err = answer.err;
+	free(answer.body);
+	/* Without a daemon there is nothing to save any more. */
+	if (err == 0 || err == -EROFS || err == -ECONNREFUSED)
+		return true;
+	msg_say("%s: cannot be saved: %s; it stays mounted. Make the vault's "
+		"place writable, or copy what you need, and then use umount -l",
+		m->dir, msg_error(err));
+	return false;
+}
+
+static int end(const struct request *r, const struct mounted *m)
+{
+	enum { SECONDS = 60 };
+	struct pollfd p = {.events = POLLIN};
+	int status;
+
+	if (m != NULL && !save(m) && !r->force && !r->lazy)
+		return UMOUNT_FAILED;
+	p.fd = m != NULL ? watch_daemon(m) : -1;
+	status = unmount(r);
+	/* With -l, files may be open for as long as their programs like. */
+	if (status != UMOUNT_DONE || p.fd < 0 || r->lazy)
+		return status;
+	if (poll(&p, 1, SECONDS * 1000) == 1)
+		return UMOUNT_DONE;
+	msg_say("%s: unmounted, but its last changes are not saved yet; see "
+		"the system log",
+		r->dir);
+	return UMOUNT_SYSTEM;
+}
+
+int main(int argc, char *argv[])
+{
+	struct mounted *list = NULL;
+	struct request r = {0};
+	int status;
+
+	msg_program("umount.tazpodfs");
+	if (!parse(&r, argc, argv)) {
+		(void)fputs(usage, stderr);
+		return UMOUNT_USAGE;
+	}
+	if (mounts_read(&list) != 0) {
+		msg_say("cannot read the mount table");
+		return UMOUNT_SYSTEM;
+	}
+	status = end(&r, mounts_at(list, r.dir));
+	mounts_free(list);
+	return status;
+}
