@@ -7,10 +7,6 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum {
-	HEADER_UNITS = (sizeof(struct chunk) + CHUNK_UNIT - 1) / CHUNK_UNIT,
-};
-
 struct chunk *chunk_of(const void *p)
 {
 	return (struct chunk *)((uintptr_t)p & ~(uintptr_t)(CHUNK_SIZE - 1));
@@ -23,7 +19,7 @@ uint8_t *chunk_run_start(struct run *r)
 
 static bool is_empty(const struct chunk *c)
 {
-	return c->free_units == CHUNK_UNITS - HEADER_UNITS;
+	return c->free_units == CHUNK_UNITS - CHUNK_HEADER_UNITS;
 }
 
 struct chunk *chunk_new(struct pool *pool)
@@ -33,12 +29,12 @@ struct chunk *chunk_new(struct pool *pool)
 	if (c == NULL)
 		return NULL;
 	c->magic = CHUNK_MAGIC;
-	c->free_units = CHUNK_UNITS - HEADER_UNITS;
-	for (size_t i = 0; i < HEADER_UNITS; i++)
+	c->free_units = CHUNK_UNITS - CHUNK_HEADER_UNITS;
+	for (size_t i = 0; i < CHUNK_HEADER_UNITS; i++)
 		c->runs[i].kind = CHUNK_HEADER;
 	ASAN_POISON_MEMORY_REGION(
-		(uint8_t *)c + (size_t)HEADER_UNITS * CHUNK_UNIT,
-		CHUNK_SIZE - (size_t)HEADER_UNITS * CHUNK_UNIT);
+		(uint8_t *)c + (size_t)CHUNK_HEADER_UNITS * CHUNK_UNIT,
+		CHUNK_SIZE - (size_t)CHUNK_HEADER_UNITS * CHUNK_UNIT);
 	c->pool = pool;
 	c->next = pool->chunks;
 	if (c->next != NULL)
@@ -56,7 +52,7 @@ static size_t chunk_find(const struct chunk *c, size_t units)
 
 	if (c->free_units < units)
 		return 0;
-	for (size_t i = HEADER_UNITS; i < CHUNK_UNITS; i++) {
+	for (size_t i = CHUNK_HEADER_UNITS; i < CHUNK_UNITS; i++) {
 		if (c->runs[i].kind != CHUNK_FREE) {
 			found = 0;
 			continue;
@@ -82,7 +78,7 @@ struct run *chunk_run_new(struct pool *pool, size_t units, enum chunk_kind kind)
 		c = chunk_new(pool);
 		if (c == NULL)
 			return NULL;
-		first = HEADER_UNITS;
+		first = CHUNK_HEADER_UNITS;
 	}
 	if (is_empty(c))
 		pool->empty--;
@@ -135,8 +131,9 @@ void chunk_wipe(struct pool *pool)
 {
 	for (struct chunk *c = pool->chunks; c != NULL; c = c->next) {
 		uint8_t *body =
-			(uint8_t *)c + (size_t)HEADER_UNITS * CHUNK_UNIT;
-		size_t len = CHUNK_SIZE - (size_t)HEADER_UNITS * CHUNK_UNIT;
+			(uint8_t *)c + (size_t)CHUNK_HEADER_UNITS * CHUNK_UNIT;
+		size_t len =
+			CHUNK_SIZE - (size_t)CHUNK_HEADER_UNITS * CHUNK_UNIT;
 
 		ASAN_UNPOISON_MEMORY_REGION(body, len);
 		explicit_bzero(body, len);

@@ -38,12 +38,18 @@ struct run {
 
 struct pool;
 
+/* The start of a chunk takes CHUNK_HEADER_UNITS of its units. */
 struct chunk {
 	uint32_t magic; /* CHUNK_MAGIC; a larger mapping of mem.c has another */
 	uint32_t free_units;
 	struct pool *pool; /* that it belongs to */
 	struct chunk *next, *prev;
 	struct run runs[CHUNK_UNITS];
+};
+
+enum {
+	CHUNK_HEADER_UNITS =
+		(sizeof(struct chunk) + CHUNK_UNIT - 1) / CHUNK_UNIT,
 };
 
 /* Chunks that serve the same threads.  {0} is a valid empty pool. */

@@ -27,6 +27,9 @@ enum {
 	RUN_MAX = CHUNK_UNITS / 2,
 	HUGE_HEADER = 64,
 	MAGIC_HUGE = 0x74617a32,
+	/* A chunk in which the largest piece finds no room is so full. */
+	RESERVE_BYTES = CHUNK_SIZE - CHUNK_HEADER_UNITS * CHUNK_UNIT -
+			(MEM_PIECE_MAX - CHUNK_UNIT),
 };
 
 static const uint16_t classes[CHUNK_CLASSES] = {
@@ -88,10 +91,25 @@ static void partial_remove(struct run *r)
 	r->next = r->prev = NULL;
 }
 
+static size_t class_of(size_t size)
+{
+	size_t class = 0;
+
+	while (classes[class] < size)
+		class ++;
+	return class;
+}
+
+/* How many units a slab of pieces of size bytes has. */
+static size_t slab_units(size_t size)
+{
+	return size <= 256 ? 1 : 4;
+}
+
 static struct run *slab_new(size_t class)
 {
 	size_t size = classes[class];
-	size_t units = size <= 256 ? 1 : 4;
+	size_t units = slab_units(size);
 	struct run *r = chunk_run_new(pool_in_use(), units, CHUNK_SLAB);
 	uint8_t *start;
 
@@ -113,12 +131,10 @@ static struct run *slab_new(size_t class)
 
 static void *small_alloc(size_t size)
 {
-	size_t class = 0;
+	size_t class = class_of(size);
 	struct run *r;
 	struct piece *p;
 
-	while (classes[class] < size)
-		class ++;
 	r = pool_in_use()->partial[class];
 	if (r == NULL)
 		r = slab_new(class);
@@ -323,6 +339,19 @@ int mem_harden(void)
 	return 0;
 }
 
+size_t mem_size(size_t size)
+{
+	size_t slab, pieces;
+
+	if (size > SMALL_MAX)
+		return (size + CHUNK_UNIT - 1) / CHUNK_UNIT * CHUNK_UNIT;
+	/* Its part of a slab, with what that has left over at its end. */
+	size = classes[class_of(size)];
+	slab = slab_units(size) * CHUNK_UNIT;
+	pieces = slab / size;
+	return (slab + pieces - 1) / pieces;
+}
+
 size_t mem_locked(void)
 {
 	return pages_locked();
@@ -330,7 +359,7 @@ size_t mem_locked(void)
 
 int mem_reserve(size_t bytes)
 {
-	size_t chunks = (bytes + CHUNK_SIZE - 1) / CHUNK_SIZE;
+	size_t chunks = (bytes + RESERVE_BYTES - 1) / RESERVE_BYTES;
 	int err = 0;
 
 	(void)pthread_mutex_lock(&arena.lock);

@@ -40,11 +40,19 @@ void *mem_realloc(void *p, size_t size);
 /* Wipe and release p.  NULL is a no-op.  A pointer not ours aborts. */
 void mem_free(void *p);
 
+/* Up to this size pieces of any sizes fill the reserve without large gaps. */
+enum { MEM_PIECE_MAX = 68 << 10 };
+
+/* What an allocation of size bytes takes: it is rounded up. */
+size_t mem_size(size_t size);
+
 /*
- * Set at least bytes aside, locked now and kept, for threads that call
+ * Set memory aside, locked now and kept, for threads that call
  * mem_use_reserve(): work that must not fail for lack of memory.  A later call
- * may ask for more in all, never for less.  It comes in chunks of 1 MiB, so
- * one allocation is served from it if it is of at most half of that.
+ * may ask for more in all, never for less.  It has room for pieces of at most
+ * MEM_PIECE_MAX bytes whose mem_size() is bytes in all, if none is freed in
+ * between, with up to 256 KiB lost to sizes that few of them have.  It comes
+ * in chunks of 1 MiB; a piece of more than half of that never comes from it.
  *
  * 0, or -ENOMEM and nothing has changed.
  */

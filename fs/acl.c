@@ -5,7 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { VERSION = 2 };
+enum {
+	VERSION = 2,
+	NAMED = ACL_USER | ACL_GROUP, /* of which there may be several */
+};
 
 static struct acl_entry get(const uint8_t *acl, size_t i)
 {
@@ -37,9 +40,9 @@ void acl_start(uint8_t *acl)
 	memcpy(acl, &version, sizeof(version));
 }
 
-static size_t count_of(size_t len)
+size_t acl_count(size_t len)
 {
-	return (len - ACL_HEADER) / ACL_ENTRY;
+	return len < ACL_HEADER ? 0 : (len - ACL_HEADER) / ACL_ENTRY;
 }
 
 bool acl_is_valid(const uint8_t *acl, size_t len)
@@ -47,14 +50,15 @@ bool acl_is_valid(const uint8_t *acl, size_t len)
 	unsigned seen = 0;
 	uint32_t version;
 
-	if (len < ACL_HEADER || (len - ACL_HEADER) % ACL_ENTRY != 0)
+	if (len < ACL_HEADER || len > ACL_MAX ||
+	    (len - ACL_HEADER) % ACL_ENTRY != 0)
 		return false;
 	memcpy(&version, acl, sizeof(version));
-	for (size_t i = 0; i < count_of(len); i++) {
+	for (size_t i = 0; i < acl_count(len); i++) {
 		struct acl_entry e = get(acl, i);
 
 		if (e.perm > 7 || (e.tag & (e.tag - 1)) != 0 || e.tag == 0 ||
-		    e.tag > ACL_OTHER)
+		    e.tag > ACL_OTHER || (seen & e.tag & ~NAMED) != 0)
 			return false;
 		seen |= e.tag;
 	}
@@ -65,7 +69,7 @@ bool acl_is_valid(const uint8_t *acl, size_t len)
 
 bool acl_is_mode(const uint8_t *acl, size_t len)
 {
-	for (size_t i = 0; i < count_of(len); i++)
+	for (size_t i = 0; i < acl_count(len); i++)
 		if (get(acl, i).tag &
 		    (uint16_t)(ACL_USER | ACL_GROUP | ACL_MASK))
 			return false;
@@ -75,7 +79,7 @@ bool acl_is_mode(const uint8_t *acl, size_t len)
 /* The tag of the entry that stands for the mode's group bits. */
 static uint16_t group_class(const uint8_t *acl, size_t len)
 {
-	for (size_t i = 0; i < count_of(len); i++)
+	for (size_t i = 0; i < acl_count(len); i++)
 		if (get(acl, i).tag == ACL_MASK)
 			return ACL_MASK;
 	return ACL_GROUP_OBJ;
@@ -96,7 +100,7 @@ uint32_t acl_to_mode(const uint8_t *acl, size_t len, uint32_t mode)
 {
 	uint16_t group = group_class(acl, len);
 
-	for (size_t i = 0; i < count_of(len); i++) {
+	for (size_t i = 0; i < acl_count(len); i++) {
 		struct acl_entry e = get(acl, i);
 		int shift = shift_of(e.tag, group);
 
@@ -111,7 +115,7 @@ void acl_chmod(uint8_t *acl, size_t len, uint32_t mode)
 {
 	uint16_t group = group_class(acl, len);
 
-	for (size_t i = 0; i < count_of(len); i++) {
+	for (size_t i = 0; i < acl_count(len); i++) {
 		struct acl_entry e = get(acl, i);
 		int shift = shift_of(e.tag, group);
 
@@ -126,7 +130,7 @@ uint32_t acl_inherit(uint8_t *acl, size_t len, uint32_t mode)
 {
 	uint16_t group = group_class(acl, len);
 
-	for (size_t i = 0; i < count_of(len); i++) {
+	for (size_t i = 0; i < acl_count(len); i++) {
 		struct acl_entry e = get(acl, i);
 		int shift = shift_of(e.tag, group);
 
@@ -155,18 +159,15 @@ static const char *name_of(uint16_t tag)
 	}
 }
 
-void acl_to_text(char *text, const uint8_t *acl, size_t len)
+size_t acl_to_text(char text[static ACL_TEXT_ENTRY], const uint8_t *acl,
+		   size_t i)
 {
-	text[0] = '\0';
-	for (size_t i = 0; i < count_of(len); i++) {
-		struct acl_entry e = get(acl, i);
-		char id[12] = "";
+	struct acl_entry e = get(acl, i);
+	char id[12] = "";
 
-		if (e.tag == ACL_USER || e.tag == ACL_GROUP)
-			(void)snprintf(id, sizeof(id), "%u", e.id);
-		text += snprintf(text, ACL_TEXT_ENTRY, "%s%s:%s:%c%c%c",
-				 i > 0 ? "," : "", name_of(e.tag), id,
-				 e.perm & 4 ? 'r' : '-', e.perm & 2 ? 'w' : '-',
-				 e.perm & 1 ? 'x' : '-');
-	}
+	if (e.tag == ACL_USER || e.tag == ACL_GROUP)
+		(void)snprintf(id, sizeof(id), "%u", e.id);
+	return (size_t)snprintf(text, ACL_TEXT_ENTRY, "%s:%s:%c%c%c",
+				name_of(e.tag), id, e.perm & 4 ? 'r' : '-',
+				e.perm & 2 ? 'w' : '-', e.perm & 1 ? 'x' : '-');
 }

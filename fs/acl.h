@@ -18,6 +18,7 @@
 #define ACL_DEFAULT "system.posix_acl_default"
 
 enum {
+	ACL_MAX = 4096, /* bytes: the kernel takes no more from FUSE */
 	ACL_HEADER = 4, /* bytes */
 	ACL_ENTRY = 8,
 	ACL_USER_OBJ = 0x01,
@@ -52,11 +53,13 @@ void acl_chmod(uint8_t *acl, size_t len, uint32_t mode);
  */
 uint32_t acl_inherit(uint8_t *acl, size_t len, uint32_t mode);
 
-/*
- * A valid acl in words, "user::rw-,user:1000:r--,...", as pax records have it,
- * into text of at least ACL_TEXT_ENTRY bytes an entry and one more.
+/* The number of entries in a list of len bytes. */
+size_t acl_count(size_t len);
+
+/* Entry number i in words, "user:1000:r--", as pax records have it: its length.
  */
-void acl_to_text(char *text, const uint8_t *acl, size_t len);
+size_t acl_to_text(char text[static ACL_TEXT_ENTRY], const uint8_t *acl,
+		   size_t i);
 
 /* Write entry number i of a list that has room for it. */
 void acl_put(uint8_t *acl, size_t i, const struct acl_entry *e);

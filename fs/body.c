@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "body.h"
+#include "body_impl.h"
 
 #include "crypto/mem.h"
 
@@ -13,33 +13,14 @@
  */
 static uint32_t room_for(size_t need)
 {
-	static const uint32_t steps[] = {64,	128,   256,   512,   1024,
-					 2048,	4096,  8192,  12288, 16384,
-					 24576, 32768, 49152, 65536};
+	static const uint32_t steps[] = {BODY_LEAST, 128,   256,   512,	  1024,
+					 2048,	     4096,  8192,  12288, 16384,
+					 24576,	     32768, 49152, 65536};
 	size_t i = 0;
 
 	while (steps[i] < need)
 		i++;
 	return steps[i];
-}
-
-/* The first slot whose index is not below index. */
-static size_t slot_find(const struct body *b, uint64_t index)
-{
-	size_t low = 0, high = b->count;
-
-	/* Files mostly grow at their end. */
-	if (high > 0 && b->slots[high - 1].index < index)
-		return high;
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-
-		if (b->slots[mid].index < index)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
 }
 
 /* The bits of the pages that hold some of len bytes at at. */
@@ -60,60 +41,6 @@ static uint16_t pages_within(size_t at, size_t len)
 	size_t end = (at + len) / BODY_PAGE * BODY_PAGE;
 
 	return end > first ? pages_of(first, end - first) : 0;
-}
-
-static struct extent *extent_at(const struct body *b, uint64_t index)
-{
-	size_t i = slot_find(b, index);
-
-	if (i < b->count && b->slots[i].index == index)
-		return b->slots[i].extent;
-	return NULL;
-}
-
-void body_read(const struct body *b, uint64_t off, uint8_t *buf, size_t len)
-{
-	while (len > 0) {
-		const struct extent *e = extent_at(b, off / BODY_EXTENT);
-		size_t at = off % BODY_EXTENT;
-		size_t n = BODY_EXTENT - at < len ? BODY_EXTENT - at : len;
-		size_t have = e != NULL && e->room > at ? e->room - at : 0;
-
-		if (have > n)
-			have = n;
-		if (have > 0)
-			memcpy(buf, e->data + at, have);
-		memset(buf + have, 0, n - have);
-		buf += n;
-		off += n;
-		len -= n;
-	}
-}
-
-int body_map(const struct body *b, uint64_t off, size_t len,
-	     struct iovec iov[BODY_MAP_PIECES])
-{
-	static const uint8_t zeros[BODY_EXTENT];
-	int count = 0;
-
-	while (len > 0) {
-		const struct extent *e = extent_at(b, off / BODY_EXTENT);
-		size_t at = off % BODY_EXTENT;
-		size_t n = BODY_EXTENT - at < len ? BODY_EXTENT - at : len;
-		size_t have = e != NULL && e->room > at ? e->room - at : 0;
-
-		if (have > n)
-			have = n;
-		if (have > 0)
-			iov[count++] = (struct iovec){e->data + at, have};
-		if (have < n)
-			/* iovec has no const; nobody writes there. */
-			iov[count++] = (struct iovec){(void *)(uintptr_t)zeros,
-						      n - have};
-		off += n;
-		len -= n;
-	}
-	return count;
 }
 
 static void extent_put(struct extent *e)
@@ -146,31 +73,59 @@ static struct extent *extent_new(uint32_t room, const struct extent *old)
 	return e;
 }
 
-/* Make a slot for index at position i of the vector. */
+/*
+ * Make b's slots its own and give them room for so many.  A snapshot may look
+ * at those that it shares at any time.
+ */
+static int slots_own(struct body *b, size_t room)
+{
+	struct body_slots *old = b->slots, *s;
+	bool shared = old != NULL && old->refs > 1;
+
+	if (!shared && (old != NULL ? old->room : 0) >= room)
+		return 0;
+	if (shared && room < old->room)
+		room = old->room;
+	s = mem_realloc(shared ? NULL : old,
+			sizeof(*s) + room * sizeof(s->at[0]));
+	if (s == NULL)
+		return -ENOMEM;
+	if (shared) {
+		memcpy(s->at, old->at, b->count * sizeof(s->at[0]));
+		for (size_t i = 0; i < b->count; i++)
+			s->at[i].extent->refs++;
+		old->refs--;
+	}
+	s->refs = 1;
+	s->room = room;
+	b->slots = s;
+	return 0;
+}
+
+/* Make a slot for index at position i of the vector, which is b's own. */
 static int slot_insert(struct body *b, size_t i, uint64_t index)
 {
-	if (b->count == b->room) {
-		size_t room = b->room == 0 ? 1 : b->room * 2;
-		struct body_slot *slots =
-			mem_realloc(b->slots, room * sizeof(*slots));
+	struct body_slot *at;
 
-		if (slots == NULL)
+	if (b->slots == NULL || b->count == b->slots->room) {
+		size_t room = b->slots != NULL ? b->slots->room * 2 : 1;
+
+		if (slots_own(b, room) != 0)
 			return -ENOMEM;
-		b->slots = slots;
-		b->room = room;
 	}
-	memmove(&b->slots[i + 1], &b->slots[i],
-		(b->count - i) * sizeof(*b->slots));
-	b->slots[i] = (struct body_slot){index, NULL};
+	at = b->slots->at;
+	memmove(&at[i + 1], &at[i], (b->count - i) * sizeof(*at));
+	at[i] = (struct body_slot){index, NULL};
 	b->count++;
 	return 0;
 }
 
 static void slot_close(struct body *b, size_t i)
 {
+	struct body_slot *at = b->slots->at;
+
 	b->count--;
-	memmove(&b->slots[i], &b->slots[i + 1],
-		(b->count - i) * sizeof(*b->slots));
+	memmove(&at[i], &at[i + 1], (b->count - i) * sizeof(*at));
 }
 
 /*
@@ -179,7 +134,7 @@ static void slot_close(struct body *b, size_t i)
  */
 static uint32_t room_ahead(const struct body *b, size_t i, uint32_t share)
 {
-	const struct body_slot *s = &b->slots[i], *before = s - 1;
+	const struct body_slot *s = &b->slots->at[i], *before = s - 1;
 	uint64_t room = share;
 
 	if (s->extent != NULL)
@@ -196,7 +151,7 @@ static uint32_t room_ahead(const struct body *b, size_t i, uint32_t share)
 static int slot_renew(struct body *b, const struct quota *q, size_t i,
 		      uint32_t share)
 {
-	struct extent *old = b->slots[i].extent, *e = NULL;
+	struct extent *old = b->slots->at[i].extent, *e = NULL;
 
 	if (old != NULL && old->room >= share)
 		share = old->room;
@@ -206,10 +161,19 @@ static int slot_renew(struct body *b, const struct quota *q, size_t i,
 		e = extent_new(share, old);
 	if (e == NULL)
 		return -ENOMEM;
-	b->slots[i].extent = e;
+	b->slots->at[i].extent = e;
 	if (old != NULL)
 		extent_put(old);
 	return 0;
+}
+
+/* What need bytes of the extent at index would be charged beyond what it is. */
+static uint32_t charge_of(const struct body *b, uint64_t index, size_t need)
+{
+	const struct extent *e = body_extent_at(b, index);
+	uint32_t had = e != NULL ? e->share : 0, share = room_for(need);
+
+	return share > had ? share - had : 0;
 }
 
 /*
@@ -219,27 +183,30 @@ static int slot_renew(struct body *b, const struct quota *q, size_t i,
 static int extent_own(struct extent **ret, struct body *b, struct quota *q,
 		      uint64_t index, size_t need)
 {
-	size_t i = slot_find(b, index);
-	bool present = i < b->count && b->slots[i].index == index;
-	struct extent *e = present ? b->slots[i].extent : NULL;
-	uint32_t had = e != NULL ? e->share : 0, share = room_for(need);
-	int err = 0;
+	uint32_t charge = charge_of(b, index, need), share;
+	size_t i = body_slot_find(b, index);
+	bool present = i < b->count && b->slots->at[i].index == index;
+	struct extent *e;
+	int err;
 
-	if (share < had)
-		share = had;
-	if (q->limit - q->used < share - had)
+	if (q->limit - q->used < charge)
 		return -ENOSPC;
-	if (!present)
+	err = slots_own(b, b->count);
+	if (err == 0 && !present)
 		err = slot_insert(b, i, index);
-	if (err == 0 && (e == NULL || e->refs > 1 || e->room < share))
+	if (err != 0)
+		return err;
+	e = b->slots->at[i].extent;
+	share = charge + (e != NULL ? e->share : 0);
+	if (e == NULL || e->refs > 1 || e->room < share)
 		err = slot_renew(b, q, i, share);
 	if (err != 0) {
-		if (!present && i < b->count && b->slots[i].extent == NULL)
+		if (e == NULL)
 			slot_close(b, i);
 		return err;
 	}
-	q->used += share - had;
-	*ret = b->slots[i].extent;
+	q->used += charge;
+	*ret = b->slots->at[i].extent;
 	(*ret)->share = share;
 	return 0;
 }
@@ -268,10 +235,13 @@ ssize_t body_write(struct body *b, struct quota *q, uint64_t off,
 	return done > 0 ? (ssize_t)done : err;
 }
 
+/* Remove slot i; the slots are b's own. */
 static void slot_remove(struct body *b, struct quota *q, size_t i)
 {
-	q->used -= b->slots[i].extent->share;
-	extent_put(b->slots[i].extent);
+	struct extent *e = b->slots->at[i].extent;
+
+	q->used -= e->share;
+	extent_put(e);
 	slot_close(b, i);
 }
 
@@ -279,20 +249,21 @@ static void slot_remove(struct body *b, struct quota *q, size_t i)
 static int punch_slot(struct body *b, struct quota *q, size_t i, size_t at,
 		      size_t len)
 {
-	struct extent *e = b->slots[i].extent;
+	struct extent *e = b->slots->at[i].extent;
 	uint16_t left = e->pages & (uint16_t)~pages_within(at, len);
 	int err;
 
-	/* What has no room reads as zeros, and its pages may go with it. */
-	if (at >= e->room || left == 0) {
-		if (left == 0)
+	if (left == 0) {
+		err = slots_own(b, b->count);
+		if (err == 0)
 			slot_remove(b, q, i);
-		else
-			e->pages = left;
-		return 0;
+		return err;
 	}
+	/* What has no room reads as zeros, and no page is marked there. */
+	if (at >= e->room)
+		return 0;
 	/* A place of its own first: a snapshot may see this one. */
-	err = extent_own(&e, b, q, b->slots[i].index, 1);
+	err = extent_own(&e, b, q, b->slots->at[i].index, 1);
 	if (err != 0)
 		return err;
 	explicit_bzero(e->data + at, len < e->room - at ? len : e->room - at);
@@ -304,10 +275,10 @@ int body_punch(struct body *b, struct quota *q, uint64_t off, uint64_t len)
 {
 	uint64_t end = len > UINT64_MAX - off ? UINT64_MAX : off + len;
 	/* From behind, so that a slot that goes moves none still to come. */
-	size_t i = slot_find(b, end / BODY_EXTENT + 1);
+	size_t i = body_slot_find(b, end / BODY_EXTENT + 1);
 
 	while (i-- > 0) {
-		uint64_t start = b->slots[i].index * BODY_EXTENT;
+		uint64_t start = b->slots->at[i].index * BODY_EXTENT;
 		uint64_t from = off > start ? off - start : 0;
 		uint64_t to = end - start;
 		int err;
@@ -330,99 +301,95 @@ int body_truncate(struct body *b, struct quota *q, uint64_t size)
 	return body_punch(b, q, size, UINT64_MAX - size);
 }
 
-int body_allocate(struct body *b, struct quota *q, uint64_t off, uint64_t len)
+/* The part of len bytes at off that lies in the extent of off. */
+static size_t part_of(uint64_t off, uint64_t len)
 {
-	while (len > 0) {
-		size_t at = off % BODY_EXTENT;
-		size_t n = BODY_EXTENT - at;
-		struct extent *e;
-		int err;
+	size_t n = BODY_EXTENT - off % BODY_EXTENT;
 
-		if (n > len)
-			n = (size_t)len;
-		err = extent_own(&e, b, q, off / BODY_EXTENT, at + n);
-		if (err != 0)
-			return err;
-		e->pages |= pages_of(at, n);
+	return n < len ? n : (size_t)len;
+}
+
+/* Would len bytes at off be within the quota?  0 or -ENOSPC. */
+static int check_space(const struct body *b, const struct quota *q,
+		       uint64_t off, uint64_t len)
+{
+	uint64_t left = q->limit - q->used;
+
+	while (len > 0) {
+		size_t n = part_of(off, len);
+		uint32_t charge =
+			charge_of(b, off / BODY_EXTENT, off % BODY_EXTENT + n);
+
+		if (charge > left)
+			return -ENOSPC;
+		left -= charge;
 		off += n;
 		len -= n;
 	}
 	return 0;
 }
 
-uint64_t body_next_data(const struct body *b, uint64_t off)
+/* Remove the extents from off to end that have no page yet. */
+static void drop_unmarked(struct body *b, struct quota *q, uint64_t off,
+			  uint64_t end)
 {
-	size_t i = slot_find(b, off / BODY_EXTENT);
+	size_t i = body_slot_find(b, end / BODY_EXTENT + 1);
 
-	for (; i < b->count; i++) {
-		uint64_t start = b->slots[i].index * BODY_EXTENT;
-		unsigned page =
-			off > start ? (unsigned)((off - start) / BODY_PAGE) : 0;
-
-		for (; page < BODY_EXTENT / BODY_PAGE; page++) {
-			uint64_t at = start + (uint64_t)page * BODY_PAGE;
-
-			if (b->slots[i].extent->pages & 1u << page)
-				return at > off ? at : off;
-		}
-	}
-	return UINT64_MAX;
+	while (i-- > 0 && b->slots->at[i].index >= off / BODY_EXTENT)
+		if (b->slots->at[i].extent->pages == 0)
+			slot_remove(b, q, i);
 }
 
-uint64_t body_next_hole(const struct body *b, uint64_t off)
+int body_allocate(struct body *b, struct quota *q, uint64_t off, uint64_t len)
 {
-	for (;;) {
-		const struct extent *e = extent_at(b, off / BODY_EXTENT);
-		unsigned page = (unsigned)(off % BODY_EXTENT / BODY_PAGE);
+	uint64_t start = off, end = off + len;
+	int err = check_space(b, q, off, len);
+	struct extent *e;
 
-		if (e == NULL || (e->pages & 1u << page) == 0)
-			return off;
-		off += BODY_PAGE - off % BODY_PAGE;
+	/* Pages are marked when all is there: so a failure can be undone. */
+	while (err == 0 && off < end) {
+		size_t n = part_of(off, end - off);
+
+		err = extent_own(&e, b, q, off / BODY_EXTENT,
+				 off % BODY_EXTENT + n);
+		off += n;
 	}
-}
-
-int body_share(struct body *ret, const struct body *b)
-{
-	struct body copy = {.count = b->count, .room = b->count};
-
-	if (b->count > 0) {
-		copy.slots = mem_alloc(b->count * sizeof(*copy.slots));
-		if (copy.slots == NULL)
-			return -ENOMEM;
-		memcpy(copy.slots, b->slots, b->count * sizeof(*copy.slots));
+	if (err != 0) {
+		drop_unmarked(b, q, start, end);
+		return err;
 	}
-	for (size_t i = 0; i < copy.count; i++)
-		copy.slots[i].extent->refs++;
-	*ret = copy;
+	for (off = start; off < end; off += part_of(off, end - off)) {
+		e = body_extent_at(b, off / BODY_EXTENT);
+		if (e != NULL)
+			e->pages |= pages_of(off % BODY_EXTENT,
+					     part_of(off, end - off));
+	}
 	return 0;
+}
+
+void body_share(struct body *ret, const struct body *b)
+{
+	*ret = *b;
+	if (b->slots != NULL)
+		b->slots->refs++;
 }
 
 void body_free(struct body *b, struct quota *q)
 {
+	bool last;
+
+	if (b->slots == NULL)
+		return;
+	last = --b->slots->refs == 0;
 	for (size_t i = 0; i < b->count; i++) {
+		struct extent *e = b->slots->at[i].extent;
+
 		if (q != NULL)
-			q->used -= b->slots[i].extent->share;
-		extent_put(b->slots[i].extent);
+			q->used -= e->share;
+		if (last)
+			extent_put(e);
 	}
-	mem_free(b->slots);
+	if (last)
+		mem_free(b->slots);
 	*b = (struct body){0};
-}
-
-uint64_t body_stored(const struct body *b)
-{
-	uint64_t n = 0;
-
-	for (size_t i = 0; i < b->count; i++)
-		n += b->slots[i].extent->share;
-	return n;
-}
-
-uint64_t body_data(const struct body *b)
-{
-	uint64_t n = 0;
-
-	for (size_t i = 0; i < b->count; i++)
-		n += (uint64_t)__builtin_popcount(b->slots[i].extent->pages) *
-		     BODY_PAGE;
-	return n;
 }

@@ -4,9 +4,10 @@
 
 /*
  * The contents of one regular file: extents of at most 64 KiB in locked
- * memory, kept only where something was written.  Extents are counted
- * references, so a copy for a snapshot is a copy of pointers, and a write
- * after it goes to an extent of its own.  All of this belongs to one thread.
+ * memory, kept only where something was written.  The list of them and each of
+ * them count their references, so that a copy for a snapshot takes no memory:
+ * it shares the list, and a write after it goes to a list and an extent of its
+ * own.  All of this belongs to one thread; another may read what is shared.
  */
 
 #include <stdbool.h>
@@ -18,6 +19,7 @@
 enum {
 	BODY_EXTENT = 64 << 10,
 	BODY_PAGE = 4096,
+	BODY_LEAST = 64,	  /* that an extent is charged */
 	BODY_MAP_MAX = 128 << 10, /* bytes that body_map() takes */
 	BODY_MAP_PIECES = 6,
 };
@@ -43,10 +45,16 @@ struct body_slot {
 	struct extent *extent;
 };
 
-/* {0} is a valid empty body.  Slots are sorted by index. */
+/* A list of extents, sorted by index.  Shared, it is not changed. */
+struct body_slots {
+	size_t refs, room;
+	struct body_slot at[];
+};
+
+/* {0} is a valid empty body. */
 struct body {
-	struct body_slot *slots;
-	size_t count, room;
+	struct body_slots *slots;
+	size_t count; /* of slots in use */
 };
 
 /* Fill buf with the len bytes at off.  Holes read as zeros. */
@@ -84,7 +92,7 @@ int body_punch(struct body *b, struct quota *q, uint64_t off, uint64_t len);
 
 /*
  * Take space for what is a hole in len bytes at off; it goes on reading as
- * zeros.  0, -ENOSPC or -ENOMEM; some of it may be done then.
+ * zeros.  0, -ENOSPC or -ENOMEM; nothing is a hole less then.
  */
 int body_allocate(struct body *b, struct quota *q, uint64_t off, uint64_t len);
 
@@ -94,8 +102,9 @@ uint64_t body_next_data(const struct body *b, uint64_t off);
 /* The first place at or after off that is a hole. */
 uint64_t body_next_hole(const struct body *b, uint64_t off);
 
-/* Make *ret share b's extents.  The caller frees it.  0 or -ENOMEM. */
-int body_share(struct body *ret, const struct body *b);
+/* Make *ret share what b holds, without any allocation.  The caller frees it.
+ */
+void body_share(struct body *ret, const struct body *b);
 
 /* Release b, giving back to q, which may be NULL for a shared copy. */
 void body_free(struct body *b, struct quota *q);

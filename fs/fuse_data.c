@@ -26,6 +26,19 @@ void fuse_data_read(fuse_req_t req, fuse_ino_t ino, size_t len, off_t off,
 	(void)fuse_reply_iov(req, iov, node_map(n, (uint64_t)off, len, iov));
 }
 
+/*
+ * With writeback the kernel keeps the times of files and sends its own, maybe
+ * before the data.  Put back those that a change has just set.
+ */
+static void leave_times(const struct mount *m, struct node *n,
+			const struct attr *before)
+{
+	if (!m->writeback)
+		return;
+	n->attr.mtime = before->mtime;
+	n->attr.ctime = before->ctime;
+}
+
 /* libfuse fixes the number of parameters.  NOLINTNEXTLINE */
 void fuse_data_write(fuse_req_t req, fuse_ino_t ino, const char *buf,
 		     size_t len, off_t off, struct fuse_file_info *fi)
@@ -40,12 +53,8 @@ void fuse_data_write(fuse_req_t req, fuse_ino_t ino, const char *buf,
 	old = n->attr;
 	done = tree_write(m->parts.tree, n, (uint64_t)off, (const uint8_t *)buf,
 			  len);
-	/* With writeback the times are the kernel's, which may have sent them
-	 * before the data. */
-	if (m->writeback && fi->writepage) {
-		n->attr.mtime = old.mtime;
-		n->attr.ctime = old.ctime;
-	}
+	if (fi->writepage)
+		leave_times(m, n, &old);
 	if (done > 0 && fuse_patch_kills(m->request))
 		tree_kill_privileges(m->parts.tree, n,
 				     fuse_call_is_member(req, n->attr.gid));
@@ -80,6 +89,11 @@ void fuse_data_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
 	(void)fi;
 	if (n == NULL)
 		return;
+	/* What the kernel has gathered is no hole: let it look by itself. */
+	if (fuse_call_mount(req)->writeback) {
+		fuse_call_err(req, -ENOSYS);
+		return;
+	}
 	err = off < 0 ? -ENXIO : tree_seek(&found, n, (uint64_t)off, whence);
 	if (err != 0)
 		fuse_call_err(req, err);
@@ -119,13 +133,17 @@ void fuse_data_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off,
 {
 	struct node *n = fuse_call_write(req, ino);
 	const struct tree_range at = {n, (uint64_t)off};
-	struct tree *t = fuse_call_mount(req)->parts.tree;
+	struct mount *m = fuse_call_mount(req);
+	struct tree *t = m->parts.tree;
+	struct attr old;
 	int err;
 
 	(void)fi;
 	if (n == NULL)
 		return;
+	old = n->attr;
 	err = allocate(t, n, mode, &at, (uint64_t)len);
+	leave_times(m, n, &old);
 	if (err == 0 && fuse_req_ctx(req)->uid != 0)
 		tree_kill_privileges(t, n,
 				     fuse_call_is_member(req, n->attr.gid));
@@ -139,7 +157,9 @@ void fuse_data_copy(fuse_req_t req, fuse_ino_t in, off_t off_in,
 {
 	struct tree_range from = {fuse_call_read(req, in), (uint64_t)off_in},
 			  to;
-	struct tree *t = fuse_call_mount(req)->parts.tree;
+	struct mount *m = fuse_call_mount(req);
+	struct tree *t = m->parts.tree;
+	struct attr old;
 	ssize_t done;
 
 	(void)fi_in;
@@ -153,7 +173,9 @@ void fuse_data_copy(fuse_req_t req, fuse_ino_t in, off_t off_in,
 		fuse_call_err(req, -EINVAL);
 		return;
 	}
+	old = to.node->attr;
 	done = tree_copy(t, &from, &to, len < COPY_MAX ? len : COPY_MAX);
+	leave_times(m, to.node, &old);
 	if (done > 0 && fuse_req_ctx(req)->uid != 0)
 		tree_kill_privileges(
 			t, to.node,

@@ -363,10 +363,14 @@ static void op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 static void op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 {
 	struct node *n = fuse_call_write(req, ino);
+	int err;
 
-	if (n != NULL)
-		fuse_call_err(req,
-			      fuse_xattr_remove(fuse_call_mount(req), n, name));
+	if (n == NULL)
+		return;
+	err = fuse_xattr_remove(fuse_call_mount(req), n, name);
+	if (err == 0)
+		fuse_xattr_kill_sgid(req, n, name);
+	fuse_call_err(req, err);
 }
 
 /* Once said, it is never asked again, and listings are kept. */

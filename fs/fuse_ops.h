@@ -137,8 +137,8 @@ int fuse_xattr_set(struct mount *m, struct node *n, const char *name,
 int fuse_xattr_remove(struct mount *m, struct node *n, const char *name);
 
 /*
- * After an access list has been set by somebody who is not of the file's
- * group, it loses its set-gid bit (acl(5)).
+ * After an access list has been set or removed by somebody who is not of the
+ * file's group, it loses its set-gid bit (acl(5)).
  */
 void fuse_xattr_kill_sgid(fuse_req_t req, struct node *n, const char *name);
 

@@ -93,6 +93,11 @@ uint64_t xattr_size(const char *name, size_t len)
 	return strlen(name) + len;
 }
 
+uint64_t xattr_weight(const char *name, size_t len)
+{
+	return mem_size(sizeof(struct xattr) + strlen(name) + 1 + len);
+}
+
 int node_xattr_set(struct node *n, const char *name, const uint8_t *value,
 		   size_t len)
 {

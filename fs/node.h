@@ -32,7 +32,8 @@ struct xattr {
 struct node {
 	uint64_t ino; /* its index in the tree's table; never 0 */
 	uint32_t nlink;
-	uint64_t lookups; /* references held by the kernel */
+	uint32_t xattr_sealed; /* bytes of the records of its attributes */
+	uint64_t lookups;      /* references held by the kernel */
 	struct attr attr;
 	struct xattr *xattrs;
 	uint64_t xattr_bytes;  /* of their names and values */
@@ -83,6 +84,9 @@ void node_xattr_remove(struct node *n, const char *name);
 
 /* What an attribute called name with len bytes of value counts for. */
 uint64_t xattr_size(const char *name, size_t len);
+
+/* What it allocates, and so does every copy of it. */
+uint64_t xattr_weight(const char *name, size_t len);
 
 /* Release a list of extended attributes. */
 void xattr_free(struct xattr *list);

@@ -35,31 +35,23 @@ _Static_assert(sizeof(struct ustar) == PAX_BLOCK, "a ustar block");
 
 static const uint8_t zeros[PAX_BLOCK];
 
-/* Make room for n more bytes of text. */
-static int make_room(struct pax_buffer *b, size_t n)
-{
-	struct secret more = {0};
+/* Where text goes: to a sink, or nowhere, to be counted alone. */
+struct out {
+	struct sink to;
+	uint64_t len; /* of what was put so far */
+	int err;      /* of to: the first one */
+};
 
-	if (b->len + n <= b->text.len)
-		return 0;
-	if (secret_alloc(&more, 2 * (b->len + n)) != 0)
-		return -ENOMEM;
-	if (b->len > 0)
-		memcpy(more.data, b->text.data, b->len);
-	secret_free(&b->text);
-	b->text = more;
-	return 0;
+static void put(struct out *o, const void *bytes, size_t n)
+{
+	if (o->to.write != NULL && o->err == 0 && n > 0)
+		o->err = o->to.write(o->to.ctx, bytes, n);
+	o->len += n;
 }
 
-static int put(struct pax_buffer *b, const void *bytes, size_t n)
+static void put_string(struct out *o, const char *s)
 {
-	int err = make_room(b, n);
-
-	if (err == 0 && n > 0) {
-		memcpy(b->text.data + b->len, bytes, n);
-		b->len += n;
-	}
-	return err;
+	put(o, s, strlen(s));
 }
 
 static size_t digits(size_t n)
@@ -73,40 +65,36 @@ static size_t digits(size_t n)
 	return count;
 }
 
-/* A record "LENGTH KEY=VALUE\n"; the length counts its own digits. */
-static int put_record(struct pax_buffer *b, const char *key, const void *value,
-		      size_t len)
+/*
+ * Begin a record "LENGTH KEY=VALUE\n" with the start of its key; rest bytes
+ * follow.  The length counts its own digits.
+ */
+static void start_record(struct out *o, const char *key, size_t rest)
 {
 	char number[DECIMAL];
-	size_t rest = strlen(key) + len + 3, total = rest + digits(rest);
-	int err;
+	size_t bytes = 1 + strlen(key) + rest, total = bytes + digits(bytes);
 
-	if (digits(total) > digits(rest))
+	if (digits(total) > digits(bytes))
 		total++;
 	(void)snprintf(number, sizeof(number), "%zu ", total);
-	err = put(b, number, strlen(number));
-	if (err == 0)
-		err = put(b, key, strlen(key));
-	if (err == 0)
-		err = put(b, "=", 1);
-	if (err == 0)
-		err = put(b, value, len);
-	if (err == 0)
-		err = put(b, "\n", 1);
-	return err;
+	put_string(o, number);
+	put_string(o, key);
 }
 
-static int put_text(struct pax_buffer *b, const char *key, const char *value)
+static void put_text(struct out *o, const char *key, const char *value)
 {
-	return put_record(b, key, value, strlen(value));
+	start_record(o, key, strlen(value) + 2);
+	put_string(o, "=");
+	put_string(o, value);
+	put_string(o, "\n");
 }
 
-static int put_number(struct pax_buffer *b, const char *key, uint64_t n)
+static void put_number(struct out *o, const char *key, uint64_t n)
 {
 	char text[DECIMAL];
 
 	(void)snprintf(text, sizeof(text), "%" PRIu64, n);
-	return put_text(b, key, text);
+	put_text(o, key, text);
 }
 
 /* n in octal into a field of size bytes; false, and the field is 0, if not. */
@@ -154,46 +142,97 @@ static bool is_ascii(const char *s)
 	return *s == '\0';
 }
 
-static bool fits_name(const char *s)
+static size_t name_length(const struct pax_name *name)
 {
-	return strlen(s) <= NAME_LEN && is_ascii(s);
+	size_t n = name->count > 0 ? name->count - 1 + name->is_folder : 0;
+
+	for (size_t i = 0; i < name->count; i++)
+		n += strlen(name->parts[i]);
+	return n;
+}
+
+static bool is_ascii_name(const struct pax_name *name)
+{
+	for (size_t i = 0; i < name->count; i++)
+		if (!is_ascii(name->parts[i]))
+			return false;
+	return true;
+}
+
+static bool fits_name(const struct pax_name *name)
+{
+	return name_length(name) <= NAME_LEN && is_ascii_name(name);
+}
+
+static void put_name(struct out *o, const char *key,
+		     const struct pax_name *name)
+{
+	start_record(o, key, name_length(name) + 2);
+	put_string(o, "=");
+	for (size_t i = 0; i < name->count; i++) {
+		put_string(o, name->parts[i]);
+		if (i + 1 < name->count || name->is_folder)
+			put_string(o, "/");
+	}
+	put_string(o, "\n");
 }
 
 /* An access control list in words, as libarchive and GNU tar know it. */
-static int put_acl(struct pax_buffer *b, const char *key, const struct xattr *x)
+static void put_acl(struct out *o, const char *key, const uint8_t *acl,
+		    size_t len)
 {
-	struct secret text = {0};
-	int err = secret_alloc(&text,
-			       1 + (x->len / ACL_ENTRY + 1) * ACL_TEXT_ENTRY);
+	size_t count = acl_count(len), rest = 2 + (count > 0 ? count - 1 : 0);
+	char text[ACL_TEXT_ENTRY];
 
-	if (err != 0)
-		return err;
-	acl_to_text((char *)text.data, x->value, x->len);
-	err = put_text(b, key, (char *)text.data);
-	secret_free(&text);
-	return err;
+	for (size_t i = 0; i < count; i++)
+		rest += acl_to_text(text, acl, i);
+	start_record(o, key, rest);
+	for (size_t i = 0; i < count; i++) {
+		put_string(o, i == 0 ? "=" : ",");
+		put(o, text, acl_to_text(text, acl, i));
+	}
+	put_string(o, "\n");
+}
+
+static bool is_escaped(char c)
+{
+	return c == '=' || c == '%';
 }
 
 /* '=' ends a key; so GNU tar writes it, and '%' itself, as '%' and hex. */
-static int put_xattr(struct pax_buffer *b, const struct xattr *x)
+static void put_xattr(struct out *o, const char *name, const uint8_t *value,
+		      size_t len)
 {
-	char key[16 + 3 * 256] = "SCHILY.xattr.", *to = key + strlen(key);
+	size_t rest = strlen(name) + len + 2;
 
-	if (strcmp(x->name, ACL_ACCESS) == 0)
-		return put_acl(b, "SCHILY.acl.access", x);
-	if (strcmp(x->name, ACL_DEFAULT) == 0)
-		return put_acl(b, "SCHILY.acl.default", x);
-	for (const char *p = x->name; *p != '\0'; p++) {
-		if (to > key + sizeof(key) - 4)
-			return -EIO; /* xattr(7): names have at most 255 bytes
-				      */
-		if (*p == '=' || *p == '%')
-			to += sprintf(to, "%%%02X", (unsigned)*p);
-		else
-			*to++ = *p;
+	if (strcmp(name, ACL_ACCESS) == 0) {
+		put_acl(o, "SCHILY.acl.access", value, len);
+		return;
 	}
-	*to = '\0';
-	return put_record(b, key, x->value, x->len);
+	if (strcmp(name, ACL_DEFAULT) == 0) {
+		put_acl(o, "SCHILY.acl.default", value, len);
+		return;
+	}
+	for (const char *p = name; *p != '\0'; p++)
+		rest += is_escaped(*p) ? 2 : 0;
+	start_record(o, "SCHILY.xattr.", rest);
+	for (const char *p = name; *p != '\0'; p++) {
+		if (is_escaped(*p))
+			put_string(o, *p == '=' ? "%3D" : "%25");
+		else
+			put(o, p, 1);
+	}
+	put_string(o, "=");
+	put(o, value, len);
+	put_string(o, "\n");
+}
+
+uint64_t pax_xattr_size(const char *name, const uint8_t *value, size_t len)
+{
+	struct out o = {0};
+
+	put_xattr(&o, name, value, len);
+	return o.len;
 }
 
 void pax_unescape(char *name)
@@ -213,72 +252,74 @@ void pax_unescape(char *name)
 	*to = '\0';
 }
 
-static int put_names(struct pax_buffer *b, const struct pax_member *m)
+static void put_names(struct out *o, const struct pax_member *m)
 {
-	int err = 0;
-
 	/* Else libarchive would compose letters, and make one of two names. */
-	if (!is_ascii(m->path) || (m->link != NULL && !is_ascii(m->link)))
-		err = put_text(b, "hdrcharset", "BINARY");
-	if (err == 0 && m->pieces != NULL)
-		err = put_text(b, "GNU.sparse.name", m->path);
-	else if (err == 0 && !fits_name(m->path))
-		err = put_text(b, "path", m->path);
-	if (err == 0 && m->link != NULL && !fits_name(m->link))
-		err = put_text(b, "linkpath", m->link);
-	return err;
+	if (!is_ascii_name(&m->path) || !is_ascii_name(&m->link))
+		put_text(o, "hdrcharset", "BINARY");
+	if (m->map != NULL)
+		put_name(o, "GNU.sparse.name", &m->path);
+	else if (!fits_name(&m->path))
+		put_name(o, "path", &m->path);
+	if (!fits_name(&m->link))
+		put_name(o, "linkpath", &m->link);
 }
 
-static int put_sparse(struct pax_buffer *b, const struct pax_member *m)
+static void put_sparse(struct out *o, const struct pax_member *m)
 {
-	int err = put_text(b, "GNU.sparse.major", "1");
+	put_text(o, "GNU.sparse.major", "1");
+	put_text(o, "GNU.sparse.minor", "0");
+	put_number(o, "GNU.sparse.realsize", m->attr->size);
+}
 
-	if (err == 0)
-		err = put_text(b, "GNU.sparse.minor", "0");
-	if (err == 0)
-		err = put_number(b, "GNU.sparse.realsize", m->attr->size);
-	return err;
+static void put_time(struct out *o, struct ustar *u, struct timespec t)
+{
+	bool fits = t.tv_sec >= 0 &&
+		    put_octal(u->mtime, sizeof(u->mtime), (uint64_t)t.tv_sec);
+	char time[TWO_DECIMALS];
+
+	if (!fits)
+		(void)put_octal(u->mtime, sizeof(u->mtime), 0);
+	if (fits && t.tv_nsec == 0)
+		return;
+	format_time(time, t);
+	put_text(o, "mtime", time);
 }
 
 /* Fill in u, and put what has no room in it into records. */
-static int put_fields(struct pax_buffer *b, struct ustar *u,
-		      const struct pax_member *m, uint64_t size)
+static void put_fields(struct out *o, struct ustar *u,
+		       const struct pax_member *m, uint64_t size)
 {
 	const struct attr *a = m->attr;
-	char time[TWO_DECIMALS];
-	int err = 0;
 
 	(void)put_octal(u->mode, sizeof(u->mode), a->mode & 07777);
 	if (!put_octal(u->uid, sizeof(u->uid), a->uid))
-		err = put_number(b, "uid", a->uid);
-	if (!put_octal(u->gid, sizeof(u->gid), a->gid) && err == 0)
-		err = put_number(b, "gid", a->gid);
-	if (!put_octal(u->size, sizeof(u->size), size) && err == 0)
-		err = put_number(b, "size", size);
-	if ((a->mtime.tv_sec < 0 || a->mtime.tv_nsec != 0 ||
-	     !put_octal(u->mtime, sizeof(u->mtime),
-			(uint64_t)a->mtime.tv_sec)) &&
-	    err == 0) {
-		(void)put_octal(u->mtime, sizeof(u->mtime),
-				a->mtime.tv_sec > 0 &&
-						a->mtime.tv_sec >> 33 == 0
-					? (uint64_t)a->mtime.tv_sec
-					: 0);
-		format_time(time, a->mtime);
-		err = put_text(b, "mtime", time);
-	}
-	for (const struct xattr *x = m->xattrs; err == 0 && x != NULL;
-	     x = x->next)
-		err = put_xattr(b, x);
-	return err;
+		put_number(o, "uid", a->uid);
+	if (!put_octal(u->gid, sizeof(u->gid), a->gid))
+		put_number(o, "gid", a->gid);
+	if (!put_octal(u->size, sizeof(u->size), size))
+		put_number(o, "size", size);
+	put_time(o, u, a->mtime);
+	for (const struct xattr *x = m->xattrs; x != NULL; x = x->next)
+		put_xattr(o, x->name, x->value, x->len);
 }
 
-/* Copy as much of s as fits; a record has the rest. */
-static void copy_name(char field[static NAME_LEN], const char *s)
+/* Copy as much of name as fits; a record has the rest. */
+static void copy_name(char field[static NAME_LEN], const struct pax_name *name)
 {
-	size_t n = strlen(s);
+	size_t at = 0;
 
-	memcpy(field, s, n < NAME_LEN ? n : NAME_LEN);
+	for (size_t i = 0; i < name->count && at < NAME_LEN; i++) {
+		const char *part = name->parts[i];
+		size_t n = strlen(part);
+
+		if (n > NAME_LEN - at)
+			n = NAME_LEN - at;
+		memcpy(field + at, part, n);
+		at += n;
+		if ((i + 1 < name->count || name->is_folder) && at < NAME_LEN)
+			field[at++] = '/';
+	}
 }
 
 /* Complete and write a block of the given type. */
@@ -316,75 +357,88 @@ int pax_end(struct sink to)
 	return err == 0 ? to.write(to.ctx, zeros, PAX_BLOCK) : err;
 }
 
-/* Write what is in b, padded. */
-static int write_text(struct pax_buffer *b, struct sink to)
+/* All records of m; u gets what needs none. */
+static void put_records(struct out *o, struct ustar *u,
+			const struct pax_member *m, uint64_t size)
 {
-	int err = to.write(to.ctx, b->text.data, b->len);
-
-	return err == 0 ? pax_pad(to, b->len) : err;
+	if (m->map != NULL)
+		put_sparse(o, m);
+	put_names(o, m);
+	put_fields(o, u, m, size);
 }
 
-/* The records of b as a member of their own, before the one they are of. */
-static int write_records(struct pax_buffer *b, struct sink to)
+/* The records, len bytes, as a member of their own before the one they are of.
+ */
+static int write_records(struct sink to, const struct pax_member *m,
+			 uint64_t size, uint64_t len)
 {
-	struct ustar u = {.name = "PaxHeader"};
-	int err;
+	struct ustar u = {.name = "PaxHeader"}, unused = {0};
+	struct out o = {.to = to};
 
 	(void)put_octal(u.mode, sizeof(u.mode), 0600);
 	(void)put_octal(u.uid, sizeof(u.uid), 0);
 	(void)put_octal(u.gid, sizeof(u.gid), 0);
-	(void)put_octal(u.size, sizeof(u.size), b->len);
+	(void)put_octal(u.size, sizeof(u.size), len);
 	(void)put_octal(u.mtime, sizeof(u.mtime), 0);
-	err = write_block(to, &u, 'x');
-	return err == 0 ? write_text(b, to) : err;
+	o.err = write_block(to, &u, 'x');
+	put_records(&o, &unused, m, size);
+	return o.err == 0 ? pax_pad(to, o.len) : o.err;
+}
+
+static void put_piece(struct out *o, struct pax_piece p)
+{
+	char line[TWO_DECIMALS];
+
+	(void)snprintf(line, sizeof(line), "%" PRIu64 "\n%" PRIu64 "\n", p.off,
+		       p.len);
+	put_string(o, line);
 }
 
 /* The map of a sparse file: how many pieces, and where each is, in lines. */
-static int put_map(struct pax_buffer *b, const struct pax_member *m)
+static void put_map(struct out *o, const struct pax_member *m)
 {
-	char line[TWO_DECIMALS];
-	int err;
+	const struct pax_map *map = m->map;
+	struct pax_piece p = {0};
+	char line[DECIMAL];
+	uint64_t count = 0;
 
-	(void)snprintf(line, sizeof(line), "%zu\n", m->piece_count);
-	err = put(b, line, strlen(line));
-	for (size_t i = 0; err == 0 && i < m->piece_count; i++) {
-		(void)snprintf(line, sizeof(line), "%" PRIu64 "\n%" PRIu64 "\n",
-			       m->pieces[i].off, m->pieces[i].len);
-		err = put(b, line, strlen(line));
-	}
-	return err;
+	while (map->next(map->ctx, p.off + p.len, &p))
+		count++;
+	(void)snprintf(line, sizeof(line), "%" PRIu64 "\n",
+		       count > 0 ? count : 1);
+	put_string(o, line);
+	/* A file that is all hole has an empty piece at its end. */
+	if (count == 0)
+		put_piece(o, (struct pax_piece){m->attr->size, 0});
+	p = (struct pax_piece){0};
+	while (o->err == 0 && map->next(map->ctx, p.off + p.len, &p))
+		put_piece(o, p);
 }
 
-int pax_header(struct pax_buffer *b, struct sink to, const struct pax_member *m)
+int pax_header(struct sink to, const struct pax_member *m)
 {
+	struct out map = {0}, records = {0};
 	struct ustar u = {0};
 	uint64_t size = m->size;
 	int err = 0;
 
-	b->len = 0;
-	if (m->pieces != NULL) {
-		/* How long the map is must be known before it is written. */
-		err = put_map(b, m);
-		size += pax_blocks(b->len);
-		b->len = 0;
-		if (err == 0)
-			err = put_sparse(b, m);
-	}
+	/* How long each is must be known before it is written. */
+	if (m->map != NULL)
+		put_map(&map, m);
+	size += pax_blocks(map.len);
+	put_records(&records, &u, m, size);
+	if (records.len > PAX_HEADER_MAX)
+		return -EOVERFLOW;
+	if (records.len > 0)
+		err = write_records(to, m, size, records.len);
+	copy_name(u.name, &m->path);
+	copy_name(u.link, &m->link);
 	if (err == 0)
-		err = put_names(b, m);
-	if (err == 0)
-		err = put_fields(b, &u, m, size);
-	if (err == 0 && b->len > 0)
-		err = write_records(b, to);
-	if (err != 0)
-		return err;
-	copy_name(u.name, m->path);
-	if (m->link != NULL)
-		copy_name(u.link, m->link);
-	err = write_block(to, &u, m->type);
+		err = write_block(to, &u, m->type);
 	explicit_bzero(&u, sizeof(u));
-	b->len = 0;
-	if (err == 0 && m->pieces != NULL)
-		err = put_map(b, m);
-	return err == 0 && b->len > 0 ? write_text(b, to) : err;
+	if (err != 0 || m->map == NULL)
+		return err;
+	map = (struct out){.to = to};
+	put_map(&map, m);
+	return map.err == 0 ? pax_pad(to, map.len) : map.err;
 }

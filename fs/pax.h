@@ -12,47 +12,62 @@
  * holes.
  */
 
-#include "crypto/secret.h"
 #include "crypto/stream.h"
 #include "node.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum { PAX_BLOCK = 512 };
+enum {
+	PAX_BLOCK = 512,
+	PAX_HEADER_MAX = 1 << 20, /* bytes of records that readers take */
+};
 
 /* A piece of a sparse file that is not a hole. */
 struct pax_piece {
 	uint64_t off, len; /* bytes */
 };
 
+/*
+ * A sparse file: what of it follows, as GNU's format 1.0 has it.  next() tells
+ * the first piece at or after off, and is asked several times over.
+ */
+struct pax_map {
+	bool (*next)(const void *ctx, uint64_t off, struct pax_piece *ret);
+	const void *ctx;
+};
+
+/* A name in parts, between which are slashes. */
+struct pax_name {
+	const char *const *parts;
+	size_t count;
+	bool is_folder; /* then there is one at its end, too */
+};
+
 /* One member.  All is borrowed. */
 struct pax_member {
 	char type; /* '0' file, '1' hard link, '2' symbolic link, '5' folder,
 		      '6' FIFO */
-	const char *path; /* whole; a folder's ends in a slash */
-	const char *link; /* of a hard or symbolic link; else NULL */
+	struct pax_name path; /* whole */
+	struct pax_name link; /* of a hard or symbolic link; else empty */
 	const struct attr *attr;
 	const struct xattr *xattrs;
-	uint64_t size; /* of the contents that follow, bytes */
-	/* A sparse file: what of it follows, as GNU's format 1.0 has it. */
-	const struct pax_piece *pieces; /* NULL if it is not sparse */
-	size_t piece_count;
-};
-
-/* Where headers are put together.  {0} is empty; its owner frees text. */
-struct pax_buffer {
-	struct secret text;
-	size_t len; /* of text, in use */
+	uint64_t size;		   /* of the contents that follow, bytes */
+	const struct pax_map *map; /* NULL if it is not sparse */
 };
 
 /*
  * Write the headers of m, and the map of a sparse file, which counts as its
- * contents.  The caller then writes the contents and pax_pad().
- * 0, -ENOMEM or the error of to.
+ * contents.  The caller then writes the contents and pax_pad().  Nothing is
+ * put together in memory: a header may be long, and a map longer.
+ *
+ * 0, -EOVERFLOW (more than PAX_HEADER_MAX) or the error of to.
  */
-int pax_header(struct pax_buffer *b, struct sink to,
-	       const struct pax_member *m);
+int pax_header(struct sink to, const struct pax_member *m);
+
+/* Bytes that the record of an extended attribute takes. */
+uint64_t pax_xattr_size(const char *name, const uint8_t *value, size_t len);
 
 /* n bytes rounded up to whole blocks, in bytes. */
 uint64_t pax_blocks(uint64_t n);

@@ -23,10 +23,22 @@ struct snapshot_entry *snapshot_entry(const struct snapshot *s, size_t i)
 	return &s->blocks[i / SNAPSHOT_BLOCK][i % SNAPSHOT_BLOCK];
 }
 
+uint64_t snapshot_entry_weight(const char *name)
+{
+	/* Its part of a block, and of the list of blocks as it grows. */
+	const uint64_t entry = (16 << 10) / SNAPSHOT_BLOCK + 1 + 8;
+
+	return entry + mem_size(strlen(name) + 1);
+}
+
 int snapshot_reserve(uint64_t weight)
 {
-	/* Compressor, archiver, cipher and their windows take about 700 KiB. */
-	const uint64_t seal = 1 << 20;
+	/*
+	 * Compressor, archiver, cipher and their windows take about 650 KiB,
+	 * 500 of them in one piece, and more may be lost to slabs that are not
+	 * full.
+	 */
+	const uint64_t seal = 840 << 10;
 
 	return mem_reserve((size_t)(seal + weight));
 }
@@ -83,9 +95,8 @@ static int add(struct snapshot *s, struct node *n, const char *name,
 	};
 	if (e->first == SNAPSHOT_NONE) {
 		n->mark = (uint32_t)s->count;
-		err = body_share(&e->body, &n->body);
-		if (err == 0)
-			err = xattr_copy(&e->xattrs, n->xattrs);
+		body_share(&e->body, &n->body);
+		err = xattr_copy(&e->xattrs, n->xattrs);
 		if (err == 0 && n->target != NULL)
 			err = copy_string(&e->target, n->target);
 	}

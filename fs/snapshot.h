@@ -13,7 +13,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SNAPSHOT_BLOCK = 512 };
 #define SNAPSHOT_NONE UINT32_MAX
 
 /* One name.  Entry 0 is the root; a folder comes before what is in it. */
@@ -29,6 +28,9 @@ struct snapshot_entry {
 	const struct node *node; /* for snapshot_take() alone */
 };
 
+/* Entries in a block: of small pieces the reserve can be filled to its end. */
+enum { SNAPSHOT_BLOCK = (16 << 10) / sizeof(struct snapshot_entry) };
+
 /* {0} is a valid empty snapshot. */
 struct snapshot {
 	struct snapshot_entry **blocks; /* of SNAPSHOT_BLOCK entries each */
@@ -40,6 +42,13 @@ struct snapshot {
 
 /* The ith entry of s; i is below s->count. */
 struct snapshot_entry *snapshot_entry(const struct snapshot *s, size_t i);
+
+/*
+ * What an entry called name adds to a tree's weight; the node's attributes and
+ * target come on top, each with its mem_size().  Contents are shared and add
+ * nothing.
+ */
+uint64_t snapshot_entry_weight(const char *name);
 
 /*
  * Set memory aside (mem_reserve()) for a snapshot of a tree of that weight,

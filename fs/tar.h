@@ -28,12 +28,15 @@ struct tar_report {
  *
  * Returns 0, or
  *	-EBADMSG	not an archive, cut short, or with an entry that no
- *honest writer makes (a name that leaves the tree, a link to nothing) -ENOSPC
- *it holds more than the tree may -ENOMEM or the error of from
+ *			honest writer makes (a name that leaves the tree, a
+ *			link to nothing, attributes that no file may have)
+ *	-ENOSPC		it holds more than the tree may
+ *	-E2BIG		more zeros in a row than any tree's archive has
+ *	-ENOMEM, or the error of from
  */
 int tar_load(struct tree *t, struct source from, struct tar_report *report);
 
-/* Write s to to.  0, -ENOMEM, -EIO or the error of to. */
+/* Write s to to.  0, -ENOMEM, -EOVERFLOW (pax_header()) or the error of to. */
 int tar_dump(const struct snapshot *s, struct sink to);
 
 #endif

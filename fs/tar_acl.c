@@ -65,6 +65,16 @@ static size_t collect(struct acl_entry *v, size_t count,
 	return n;
 }
 
+/* Set a list that nobody has judged yet. */
+static int set(struct tree *t, struct node *n, const char *name,
+	       const struct xattr_value *acl)
+{
+	if (!acl_is_valid(acl->data, acl->len))
+		return -EINVAL;
+	return tree_xattr_fits(n, name, acl) ? tree_setacl(t, n, name, acl)
+					     : -E2BIG;
+}
+
 static int load(struct tree *t, struct node *n, struct archive_entry *e,
 		int type)
 {
@@ -86,10 +96,10 @@ static int load(struct tree *t, struct node *n, struct archive_entry *e,
 	for (size_t i = 0; i < count; i++)
 		acl_put(acl, i, &v[i]);
 	value = (struct xattr_value){acl, ACL_HEADER + count * ACL_ENTRY};
-	err = tree_setacl(t, n,
-			  type == ARCHIVE_ENTRY_ACL_TYPE_ACCESS ? ACL_ACCESS
-								: ACL_DEFAULT,
-			  &value);
+	err = set(t, n,
+		  type == ARCHIVE_ENTRY_ACL_TYPE_ACCESS ? ACL_ACCESS
+							: ACL_DEFAULT,
+		  &value);
 out:
 	mem_free(v);
 	mem_free(acl);

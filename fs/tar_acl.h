@@ -8,7 +8,8 @@ struct archive_entry;
 
 /*
  * Give n the access control lists of an entry of an archive, after its mode.
- * 0, -EINVAL (a list that makes no sense), -ENOSPC or -ENOMEM.
+ * 0, -EINVAL (a list that makes no sense), -E2BIG (TREE_XATTR_MAX), -ENOSPC or
+ * -ENOMEM.
  */
 int tar_acl_load(struct tree *t, struct node *n, struct archive_entry *e);
 

@@ -3,110 +3,66 @@
 #include "tar.h"
 
 #include "crypto/mem.h"
-#include "crypto/secret.h"
 
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 
+/* The folders from the root down to an entry, and the entry. */
+enum { PARTS = TREE_DEPTH_MAX + 1 };
+
 struct dumper {
 	const struct snapshot *snapshot;
 	struct sink to;
-	struct pax_buffer headers;
-	uint8_t *buf;		  /* BODY_EXTENT bytes */
-	struct secret path, link; /* full names, built here */
-	struct pax_piece *pieces; /* of the file at hand */
-	size_t piece_room;
+	uint8_t *buf; /* BODY_EXTENT bytes */
+	const char *path[PARTS], *link[PARTS];
 };
 
-/* The whole name of entry i, built from its end, into the buffer of room. */
-static int full_name(const char **ret, struct dumper *d, struct secret *room,
-		     uint32_t i)
+/* The whole name of entry i, in parts, built from its end. */
+static struct pax_name full_name(const struct snapshot *s,
+				 const char *parts[static PARTS], uint32_t i)
 {
-	const struct snapshot *s = d->snapshot;
-	bool folder = S_ISDIR(snapshot_entry(s, i)->attr.mode);
-	size_t need = 3, at;
+	struct pax_name name = {
+		.is_folder = S_ISDIR(snapshot_entry(s, i)->attr.mode),
+	};
+	size_t at = PARTS;
 
-	for (uint32_t j = i; j != 0; j = snapshot_entry(s, j)->parent)
-		need += strlen(snapshot_entry(s, j)->name) + 1;
-	if (need > room->len) {
-		secret_free(room);
-		if (secret_alloc(room, need * 2) != 0)
-			return -ENOMEM;
-	}
-	at = room->len;
-	room->data[--at] = '\0';
-	if (folder)
-		room->data[--at] = '/';
 	if (i == 0)
-		room->data[--at] = '.';
-	for (uint32_t j = i; j != 0; j = snapshot_entry(s, j)->parent) {
-		const char *name = snapshot_entry(s, j)->name;
-		size_t n = strlen(name);
-
-		if (j != i)
-			room->data[--at] = '/';
-		at -= n;
-		memcpy(room->data + at, name, n);
-	}
-	*ret = (const char *)room->data + at;
-	return 0;
+		parts[--at] = ".";
+	for (; i != 0 && at > 0; i = snapshot_entry(s, i)->parent)
+		parts[--at] = snapshot_entry(s, i)->name;
+	name.parts = parts + at;
+	name.count = PARTS - at;
+	return name;
 }
 
 /*
- * The first piece of e at or after off that is no hole, in whole pages but for
- * the last one of the file.  False: there is none.
+ * The first piece of an entry at or after off that is no hole, in whole pages
+ * but for the last one of the file.  False: there is none.
  */
-static bool next_piece(const struct snapshot_entry *e, uint64_t off,
-		       struct pax_piece *p)
+static bool next_piece(const void *entry, uint64_t off, struct pax_piece *p)
 {
-	uint64_t end;
+	const struct snapshot_entry *e = entry;
+	uint64_t end, start = body_next_data(&e->body, off);
 
-	p->off = body_next_data(&e->body, off);
-	if (p->off >= e->attr.size)
+	if (start >= e->attr.size)
 		return false;
-	end = body_next_hole(&e->body, p->off);
-	p->len = (end < e->attr.size ? end : e->attr.size) - p->off;
+	end = body_next_hole(&e->body, start);
+	p->off = start;
+	p->len = (end < e->attr.size ? end : e->attr.size) - start;
 	return true;
 }
 
-static int add_piece(struct dumper *d, size_t count, struct pax_piece p)
-{
-	if (count == d->piece_room) {
-		size_t room = count == 0 ? 16 : count * 2;
-		struct pax_piece *pieces =
-			mem_realloc(d->pieces, room * sizeof(*pieces));
-
-		if (pieces == NULL)
-			return -ENOMEM;
-		d->pieces = pieces;
-		d->piece_room = room;
-	}
-	d->pieces[count] = p;
-	return 0;
-}
-
-/* Note in m what of e is there; if that is not all, m is sparse. */
-static int map_contents(struct dumper *d, struct pax_member *m,
-			const struct snapshot_entry *e)
+/* Bytes of e that are there. */
+static uint64_t size_of(const struct snapshot_entry *e)
 {
 	struct pax_piece p = {0};
-	size_t n = 0;
-	int err = 0;
+	uint64_t size = 0;
 
-	while (err == 0 && next_piece(e, p.off + p.len, &p)) {
-		err = add_piece(d, n++, p);
-		m->size += p.len;
-	}
-	if (err != 0 || m->size == e->attr.size)
-		return err;
-	/* A file that is all hole has an empty piece at its end. */
-	if (n == 0)
-		err = add_piece(d, n++, (struct pax_piece){e->attr.size, 0});
-	m->pieces = d->pieces;
-	m->piece_count = n;
-	return err;
+	while (next_piece(e, p.off + p.len, &p))
+		size += p.len;
+	return size;
 }
 
 static int dump_piece(struct dumper *d, const struct snapshot_entry *e,
@@ -137,28 +93,32 @@ static int dump_contents(struct dumper *d, const struct snapshot_entry *e)
 
 static int dump_entry(struct dumper *d, uint32_t i)
 {
-	const struct snapshot_entry *e = snapshot_entry(d->snapshot, i);
+	const struct snapshot *s = d->snapshot;
+	const struct snapshot_entry *e = snapshot_entry(s, i);
+	const char *target = e->target;
+	const struct pax_map map = {next_piece, e};
 	struct pax_member m = {
 		.type = '5',
+		.path = full_name(s, d->path, i),
 		.attr = &e->attr,
 		.xattrs = e->xattrs,
 	};
-	int err = full_name(&m.path, d, &d->path, i);
+	int err;
 
-	if (err == 0 && e->first != SNAPSHOT_NONE) {
+	if (e->first != SNAPSHOT_NONE) {
 		m.type = '1';
-		err = full_name(&m.link, d, &d->link, e->first);
+		m.link = full_name(s, d->link, e->first);
 	} else if (S_ISLNK(e->attr.mode)) {
 		m.type = '2';
-		m.link = e->target;
+		m.link = (struct pax_name){.parts = &target, .count = 1};
 	} else if (S_ISFIFO(e->attr.mode)) {
 		m.type = '6';
-	} else if (err == 0 && S_ISREG(e->attr.mode)) {
+	} else if (S_ISREG(e->attr.mode)) {
 		m.type = '0';
-		err = map_contents(d, &m, e);
+		m.size = size_of(e);
+		m.map = m.size != e->attr.size ? &map : NULL;
 	}
-	if (err == 0)
-		err = pax_header(&d->headers, d->to, &m);
+	err = pax_header(d->to, &m);
 	if (err == 0 && m.type == '0')
 		err = dump_contents(d, e);
 	return err == 0 ? pax_pad(d->to, m.size) : err;
@@ -166,20 +126,21 @@ static int dump_entry(struct dumper *d, uint32_t i)
 
 int tar_dump(const struct snapshot *s, struct sink to)
 {
-	struct dumper d = {.snapshot = s, .to = to};
+	struct dumper *d = mem_alloc(sizeof(*d));
 	int err = 0;
 
-	d.buf = mem_alloc(BODY_EXTENT);
-	if (d.buf == NULL)
+	if (d == NULL)
+		return -ENOMEM;
+	d->snapshot = s;
+	d->to = to;
+	d->buf = mem_alloc(BODY_EXTENT);
+	if (d->buf == NULL)
 		err = -ENOMEM;
 	for (uint32_t i = 0; err == 0 && i < s->count; i++)
-		err = dump_entry(&d, i);
+		err = dump_entry(d, i);
 	if (err == 0)
 		err = pax_end(to);
-	mem_free(d.buf);
-	mem_free(d.pieces);
-	secret_free(&d.headers.text);
-	secret_free(&d.path);
-	secret_free(&d.link);
+	mem_free(d->buf);
+	mem_free(d);
 	return err;
 }

@@ -2,6 +2,7 @@
 #include "pax.h"
 #include "tar.h"
 #include "tar_acl.h"
+#include "tar_dates.h"
 #include "tar_path.h"
 #include "utf8.h"
 
@@ -33,21 +34,16 @@ static bool is_kept(const char *key)
 	       strncmp(key, "security.", 9) == 0;
 }
 
-/* A folder whose own mtime is set last, when nothing more comes into it. */
-struct dated {
-	struct node *dir;
-	struct timespec mtime;
-};
-
 struct loader {
 	struct tree *tree;
 	struct tar_report *report;
 	struct source from;
 	int source_error; /* of from, or 0 */
 	uint64_t zeros;	  /* read in a row, in whole blocks */
+	uint64_t rounded; /* bytes that the file at hand has and is not charged
+			   */
 	uint8_t *block;	  /* READ_BLOCK bytes */
-	struct dated *dated;
-	size_t dated_count, dated_room;
+	struct tar_dates dates;
 };
 
 /* Note what is wrong with the entry called path, and refuse it. */
@@ -79,6 +75,7 @@ static int check_path(struct loader *l, const char *path)
 
 static const struct tree_birth plain_folder = {
 	.attr = {.mode = S_IFDIR | 0700},
+	.is_loaded = true,
 };
 
 /*
@@ -133,23 +130,6 @@ static int find_node(struct loader *l, const char *path, struct node **ret)
 	return err;
 }
 
-static int later(struct loader *l, struct node *dir, struct timespec mtime)
-{
-	if (l->dated_count == l->dated_room) {
-		size_t room = l->dated_room == 0 ? 64 : l->dated_room * 2;
-		struct dated *dated =
-			mem_realloc(l->dated, room * sizeof(*dated));
-
-		if (dated == NULL)
-			return -ENOMEM;
-		l->dated = dated;
-		l->dated_room = room;
-	}
-	dir->lookups++; /* it may be replaced before its turn comes */
-	l->dated[l->dated_count++] = (struct dated){dir, mtime};
-	return 0;
-}
-
 /*
  * Write one extent's part of a file, without the zeros at its end: they may
  * be there for the archive's blocks alone.
@@ -172,15 +152,18 @@ static int load_piece(struct loader *l, struct node *n, uint64_t off,
 }
 
 /* Contents of a regular file, holes left out. */
-static int load_contents(struct loader *l, struct archive *a, struct node *n,
-			 uint64_t size)
+static int load_contents(struct loader *l, struct archive *a,
+			 struct archive_entry *e, struct node *n)
 {
-	struct attr attr = {.size = size};
+	uint64_t pieces = (uint64_t)archive_entry_sparse_count(e);
+	uint64_t most = tree_usage(l->tree).limit.bytes / BODY_LEAST;
+	struct attr attr = {.size = (uint64_t)archive_entry_size(e)};
 	const void *block;
 	la_int64_t off;
 	size_t len;
 	int r, err = 0;
 
+	l->rounded = (pieces < most ? pieces : most) * BODY_PAGE;
 	while ((r = archive_read_data_block(a, &block, &len, &off)) ==
 	       ARCHIVE_OK) {
 		const uint8_t *p = block;
@@ -208,10 +191,15 @@ static int set_xattr(struct loader *l, struct node *n, const char *key,
 		     const struct xattr_value *v)
 {
 	char name[KEY_MAX + 1];
+	const char *dot;
 
 	(void)snprintf(name, sizeof(name), "%s", key);
 	pax_unescape(name);
-	return tree_setxattr(l->tree, n, name, v);
+	dot = strchr(name, '.');
+	if (dot == NULL || dot[1] == '\0')
+		return -ERANGE;
+	return tree_xattr_fits(n, name, v) ? tree_setxattr(l->tree, n, name, v)
+					   : -E2BIG;
 }
 
 static int load_xattrs(struct loader *l, struct archive_entry *e,
@@ -230,8 +218,7 @@ static int load_xattrs(struct loader *l, struct archive_entry *e,
 		if (key == NULL || !is_kept(key))
 			continue;
 		if (strlen(key) > KEY_MAX)
-			return refuse(l, archive_entry_pathname(e),
-				      "has an attribute with too long a name");
+			return -ERANGE;
 		err = set_xattr(l, n, key, &v);
 	}
 	return err;
@@ -280,30 +267,42 @@ static int replace(struct loader *l, struct node *dir, const char *name,
 	return err == -ENOENT ? 0 : err;
 }
 
+/* What is wrong with attributes of e that gave this error. */
+static int judge_attributes(struct loader *l, struct archive_entry *e, int err)
+{
+	const char *why = NULL;
+
+	if (err == -ERANGE)
+		why = "has an attribute without a name, or with too long a one";
+	else if (err == -E2BIG)
+		why = "has larger extended attributes than a file may have";
+	else if (err == -EINVAL)
+		why = "has an access control list that makes no sense";
+	return why == NULL ? err
+			   : refuse(l, archive_entry_pathname(e), "%s", why);
+}
+
 static int load_node(struct loader *l, struct archive *a,
 		     struct archive_entry *e, struct node *n)
 {
 	struct attr attr = attr_of(e);
 	int err = 0;
 
-	if (S_ISREG(attr.mode))
-		err = load_contents(l, a, n, (uint64_t)archive_entry_size(e));
-	if (err == 0)
-		err = load_xattrs(l, e, n);
-	/* A default list above may have given it lists of its own. */
+	/* It may be a folder that comes once more. */
 	tar_acl_drop(l->tree, n);
+	if (S_ISREG(attr.mode))
+		err = load_contents(l, a, e, n);
+	if (err == 0)
+		err = judge_attributes(l, e, load_xattrs(l, e, n));
 	if (err == 0)
 		err = tree_setattr(l->tree, n, &attr,
 				   SET_MODE | SET_UID | SET_GID);
 	if (err == 0)
-		err = tar_acl_load(l->tree, n, e);
-	if (err == -EINVAL)
-		return refuse(l, archive_entry_pathname(e),
-			      "has an access control list that makes no sense");
+		err = judge_attributes(l, e, tar_acl_load(l->tree, n, e));
 	if (err == 0)
 		err = tree_setattr(l->tree, n, &attr, SET_MTIME | SET_ATIME);
 	if (err == 0 && S_ISDIR(attr.mode))
-		err = later(l, n, attr.mtime);
+		err = tar_dates_add(&l->dates, n, attr.mtime);
 	return err;
 }
 
@@ -336,7 +335,7 @@ static int make_node(struct loader *l, struct archive_entry *e,
 		     struct node *dir, const char *name, struct node **ret)
 {
 	const char *path = archive_entry_pathname(e);
-	struct tree_birth b = {.attr = attr_of(e)};
+	struct tree_birth b = {.attr = attr_of(e), .is_loaded = true};
 	int err;
 
 	if (S_ISDIR(b.attr.mode)) {
@@ -405,14 +404,18 @@ static int load_entry(struct loader *l, struct archive *a,
 	return err;
 }
 
-/* Zeros cost no memory, so that no other limit would stop a bomb of them. */
+/*
+ * Zeros cost no memory, so that no other limit would stop a bomb of them.  A
+ * file counts for at least as much as it has, but for one page of each piece.
+ */
 static bool too_many_zeros(struct loader *l, size_t n)
 {
 	if (l->block[0] == 0 && memcmp(l->block, l->block + 1, n - 1) == 0)
 		l->zeros += n;
 	else
 		l->zeros = 0;
-	return l->zeros > tree_usage(l->tree).limit.bytes + PADDING_MAX;
+	return l->zeros >
+	       tree_usage(l->tree).limit.bytes + l->rounded + PADDING_MAX;
 }
 
 static la_ssize_t read_block(struct archive *a, void *ctx, const void **buf)
@@ -455,16 +458,6 @@ static int load_all(struct loader *l, struct archive *a)
 	return archive_errno(a) == ENOMEM ? -ENOMEM : -EBADMSG;
 }
 
-/* Set the folders' times, the last entry of a folder winning. */
-static void date_folders(struct loader *l)
-{
-	for (size_t i = 0; i < l->dated_count; i++) {
-		struct attr attr = {.mtime = l->dated[i].mtime};
-
-		(void)tree_setattr(l->tree, l->dated[i].dir, &attr, SET_MTIME);
-	}
-}
-
 int tar_load(struct tree *t, struct source from, struct tar_report *report)
 {
 	struct loader l = {.tree = t, .report = report, .from = from};
@@ -485,15 +478,13 @@ int tar_load(struct tree *t, struct source from, struct tar_report *report)
 	if (err == 0)
 		err = load_all(&l, a);
 	if (err == 0)
-		date_folders(&l);
+		tar_dates_set(&l.dates, t);
 	/* libarchive may take an error for an end. */
 	if (l.source_error != 0)
 		err = l.source_error;
 	(void)archive_read_free(a);
 	mem_free(l.block);
-	for (size_t i = 0; i < l.dated_count; i++)
-		tree_forget(t, l.dated[i].dir, 1);
-	mem_free(l.dated);
+	tar_dates_free(&l.dates, t);
 	utf8_leave(old, ours);
 	return err;
 }

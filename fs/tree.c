@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "snapshot.h"
 #include "tree_impl.h"
 
 #include "crypto/mem.h"
@@ -9,10 +10,12 @@
 
 enum {
 	TARGET_MAX = 4095, /* PATH_MAX without its NUL */
-	/* An entry's copy, with what an allocator rounds up. */
-	ENTRY_WEIGHT = 288,
 	/* The owner is asked for so much at a time. */
 	WEIGHT_STEP = 64 << 10,
+	/* It is to have so much more once the tree is in use: when it is loaded
+	 * again its pieces lie otherwise, and have to fit all the same.  It is
+	 * a chunk of the reserve. */
+	LOADING_SLACK = 948 << 10,
 };
 
 /* Put n into the table.  0 or -ENOMEM. */
@@ -43,17 +46,13 @@ static int table_add(struct tree *t, struct node *n)
 	return 0;
 }
 
-uint64_t tree_entry_weight(const char *name)
-{
-	return ENTRY_WEIGHT + strlen(name);
-}
-
 int tree_grow(struct tree *t, uint64_t n)
 {
 	uint64_t weight = t->weight + n;
 
 	if (t->usage.limit.reserve != NULL && weight >= t->reserved) {
-		int err = t->usage.limit.reserve(weight + WEIGHT_STEP);
+		uint64_t slack = t->quota.ahead ? LOADING_SLACK : 0;
+		int err = t->usage.limit.reserve(weight + WEIGHT_STEP + slack);
 
 		if (err != 0)
 			return err;
@@ -75,7 +74,7 @@ static void node_end(struct tree *t, struct node *n)
 		t->usage.files--;
 	if (S_ISLNK(n->attr.mode)) {
 		t->quota.used -= n->attr.size;
-		t->weight -= n->attr.size;
+		t->weight -= mem_size(n->attr.size + 1);
 	}
 	t->quota.used -= n->xattr_bytes;
 	t->weight -= n->xattr_weight;
@@ -102,7 +101,7 @@ int tree_new(struct tree **ret, const struct tree_limits *limits,
 	t->free_hint = TREE_ROOT;
 	t->node_room = 64;
 	t->nodes = mem_alloc(t->node_room * sizeof(struct node *));
-	if (t->nodes != NULL && tree_grow(t, 0) == 0)
+	if (t->nodes != NULL && tree_grow(t, snapshot_entry_weight("")) == 0)
 		n = node_new(root);
 	if (n == NULL) {
 		tree_free(t);
@@ -134,6 +133,8 @@ struct node *tree_node(const struct tree *t, uint64_t ino)
 void tree_allocate_ahead(struct tree *t)
 {
 	t->quota.ahead = true;
+	/* What grows asks for the slack; serving what is there needs none. */
+	t->reserved = 0;
 }
 
 struct tree_usage tree_usage(const struct tree *t)
@@ -216,6 +217,7 @@ static int node_make(struct node **ret, struct tree *t,
 		     const struct tree_birth *b)
 {
 	size_t len = b->target != NULL ? strlen(b->target) : 0;
+	size_t weight = b->target != NULL ? mem_size(len + 1) : 0;
 	struct node *n;
 	int err;
 
@@ -224,12 +226,12 @@ static int node_make(struct node **ret, struct tree *t,
 	if (t->usage.used.nodes >= t->usage.limit.nodes ||
 	    t->quota.limit - t->quota.used < len)
 		return -ENOSPC;
-	err = tree_grow(t, len);
+	err = tree_grow(t, weight);
 	if (err != 0)
 		return err;
 	n = node_new(&b->attr);
 	if (n == NULL) {
-		t->weight -= len;
+		t->weight -= weight;
 		return -ENOMEM;
 	}
 	n->attr.size = len;
@@ -242,7 +244,7 @@ static int node_make(struct node **ret, struct tree *t,
 	}
 	if ((b->target != NULL && n->target == NULL) || table_add(t, n) != 0) {
 		node_free(n, &t->quota);
-		t->weight -= len;
+		t->weight -= weight;
 		return -ENOMEM;
 	}
 	t->quota.used += len;
@@ -264,24 +266,25 @@ int tree_create(struct node **ret, struct tree *t, struct node *dir,
 		return -EEXIST;
 	if (is_dir && tree_depth(dir) >= TREE_DEPTH_MAX)
 		return -ENAMETOOLONG;
-	if (dir->attr.mode & S_ISGID) {
+	if ((dir->attr.mode & S_ISGID) && !b.is_loaded) {
 		b.attr.gid = dir->attr.gid;
 		if (is_dir)
 			b.attr.mode |= S_ISGID;
 	}
-	err = tree_grow(t, tree_entry_weight(name));
+	err = tree_grow(t, snapshot_entry_weight(name));
 	if (err != 0)
 		return err;
 	err = node_make(&n, t, &b);
 	if (err == 0) {
-		err = tree_inherit(t, n, dir, b.umask);
+		if (!b.is_loaded)
+			err = tree_inherit(t, n, dir, b.umask);
 		if (err == 0)
 			err = dir_add(&dir->dir, name, n);
 		if (err != 0)
 			node_end(t, n);
 	}
 	if (err != 0) {
-		t->weight -= tree_entry_weight(name);
+		t->weight -= snapshot_entry_weight(name);
 		return err;
 	}
 	n->nlink = is_dir ? 2 : 1;
@@ -310,12 +313,12 @@ int tree_link(struct tree *t, struct node *n, struct node *dir,
 		return -EEXIST;
 	if (t->usage.used.nodes >= t->usage.limit.nodes)
 		return -ENOSPC;
-	err = tree_grow(t, tree_entry_weight(name));
+	err = tree_grow(t, snapshot_entry_weight(name));
 	if (err != 0)
 		return err;
 	err = dir_add(&dir->dir, name, n);
 	if (err != 0) {
-		t->weight -= tree_entry_weight(name);
+		t->weight -= snapshot_entry_weight(name);
 		return err;
 	}
 	t->usage.used.nodes++;
@@ -330,7 +333,7 @@ void tree_drop_entry(struct tree *t, struct node *dir, struct entry *e)
 {
 	struct node *n = e->node;
 
-	t->weight -= tree_entry_weight(e->name);
+	t->weight -= snapshot_entry_weight(e->name);
 	dir_remove(&dir->dir, e);
 	if (S_ISDIR(n->attr.mode)) {
 		n->nlink = 0;

@@ -22,9 +22,9 @@
 
 enum {
 	TREE_ROOT = 1, /* the root's inode number */
-	/* Folders below the root in a row, and bytes of extended attributes of
-	 * one node.  Sealed, two whole paths and all attributes share a header
-	 * that readers take up to 1 MiB of. */
+	/* Folders below the root in a row, and bytes that the extended
+	 * attributes of one node take in an archive.  There two whole paths and
+	 * all attributes share a header that readers take up to 1 MiB of. */
 	TREE_DEPTH_MAX = 1024,
 	TREE_XATTR_MAX = 256 << 10,
 };
@@ -37,9 +37,9 @@ struct tree_limits {
 		bytes; /* contents as allocated, targets, extended attributes */
 	uint64_t nodes; /* a further hard link counts as one, as on tmpfs */
 	/*
-	 * Called before the tree grows to a weight, the bytes that a copy of
-	 * all but the contents may take.  0, or an error that the growth then
-	 * fails with.  May be NULL.
+	 * Called before the tree grows to a weight, the bytes that a snapshot
+	 * of it allocates.  0, or an error that the growth then fails with.
+	 * May be NULL.
 	 */
 	int (*reserve)(uint64_t weight);
 };
@@ -63,8 +63,9 @@ void tree_free(struct tree *t);
 struct node *tree_node(const struct tree *t, uint64_t ino);
 
 /*
- * From now on allocate ahead for files that grow by small pieces.  Before, a
- * tree takes no more memory than it needs: what was sealed has to fit again.
+ * From now on allocate ahead for files that grow by small pieces, and grow only
+ * as long as there is slack in memory.  Before, a tree takes no more memory
+ * than it needs, and may take the slack: what was sealed has to fit again.
  */
 void tree_allocate_ahead(struct tree *t);
 
@@ -85,6 +86,7 @@ struct tree_birth {
 	struct attr attr;
 	const char *target;
 	uint32_t umask; /* taken from the mode where no default list rules */
+	bool is_loaded; /* just as it says: its folder has nothing to add */
 };
 
 /*
@@ -153,15 +155,22 @@ struct xattr_value {
 	size_t len;
 };
 
-/* Set an extended attribute.  0, -ENOSPC or -ENOMEM. */
+/* Is there room in n for an attribute, as to TREE_XATTR_MAX? */
+bool tree_xattr_fits(const struct node *n, const char *name,
+		     const struct xattr_value *value);
+
+/*
+ * Set an extended attribute.  0, -ERANGE or -E2BIG (a name or a value that is
+ * too long for xattr(7)), -ENOSPC or -ENOMEM.
+ */
 int tree_setxattr(struct tree *t, struct node *n, const char *name,
 		  const struct xattr_value *value);
 
 /*
  * Set an access control list: name is ACL_ACCESS or ACL_DEFAULT (acl.h).  An
  * access list sets the mode's permissions, and is not kept if it says no more
- * than they do.  0, -EINVAL, -EACCES (a default list of no folder), -ENOSPC
- * or -ENOMEM.
+ * than they do.  0, -EINVAL (acl_is_valid()), -EACCES (a default list of no
+ * folder), -ENOSPC or -ENOMEM.
  */
 int tree_setacl(struct tree *t, struct node *n, const char *name,
 		const struct xattr_value *acl);
@@ -171,20 +180,21 @@ int tree_removexattr(struct tree *t, struct node *n, const char *name);
 
 /*
  * Clear what POSIX says a write or a change of owner by the unprivileged
- * clears: set-uid, set-gid with group execution, and file capabilities.
+ * clears: set-uid, set-gid with group execution or of a group that the caller
+ * is no member of, and file capabilities.
  */
 void tree_kill_privileges(struct tree *t, struct node *n, bool member);
 
 /*
  * Write to a regular file, growing it as needed.  Returns the bytes written,
- * -EFBIG or -ENOSPC.
+ * -EISDIR, -EINVAL (not a file), -EFBIG, -ENOSPC or -ENOMEM.
  */
 ssize_t tree_write(struct tree *t, struct node *n, uint64_t off,
 		   const uint8_t *buf, size_t len);
 
 /*
  * Take space for len bytes at off of a file, growing it if they pass its end.
- * 0, -EISDIR, -EINVAL (not a file), -EFBIG, -ENOSPC or -ENOMEM.
+ * Errors as above; no space is taken then.
  */
 int tree_allocate(struct tree *t, struct node *n, uint64_t off, uint64_t len);
 

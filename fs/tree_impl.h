@@ -21,9 +21,6 @@ bool tree_is_root(const struct node *n);
 /* Folders from the root down to dir. */
 unsigned tree_depth(const struct node *dir);
 
-/* What an entry called name adds to the weight. */
-uint64_t tree_entry_weight(const char *name);
-
 /* Let the weight grow by n, or fail as the owner's reserve says. */
 int tree_grow(struct tree *t, uint64_t n);
 

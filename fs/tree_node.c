@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* Changes to one node: its attributes, extended attributes and contents. */
 #include "acl.h"
+#include "pax.h"
 #include "tree_impl.h"
 
 #include "crypto/mem.h"
 
 #include <errno.h>
+#include <linux/limits.h>
 #include <stdio.h> /* SEEK_DATA */
 #include <string.h>
 #include <sys/stat.h>
 
-enum { XATTR_WEIGHT = 64, COPY_STEP = 64 << 10 };
+enum { COPY_STEP = 64 << 10 };
 
 /* Beyond this sums of two sizes would no longer fit an off_t. */
 #define SIZE_LIMIT (UINT64_C(1) << 62)
@@ -73,43 +75,89 @@ int tree_setattr(struct tree *t, struct node *n, const struct attr *attr,
 	return 0;
 }
 
+/* What an attribute counts for, by the three measures that there are. */
+struct costs {
+	uint64_t bytes, weight, sealed;
+};
+
+static struct costs costs_of(const char *name, const struct xattr_value *v)
+{
+	return (struct costs){
+		.bytes = xattr_size(name, v->len),
+		.weight = xattr_weight(name, v->len),
+		.sealed = pax_xattr_size(name, v->data, v->len),
+	};
+}
+
+/* The same of the attribute of that name that n has, if it has one. */
+static struct costs costs_now(const struct node *n, const char *name)
+{
+	const struct xattr *x = node_xattr_get(n, name);
+	struct xattr_value v;
+
+	if (x == NULL)
+		return (struct costs){0};
+	v = (struct xattr_value){x->value, x->len};
+	return costs_of(name, &v);
+}
+
+bool tree_xattr_fits(const struct node *n, const char *name,
+		     const struct xattr_value *value)
+{
+	return n->xattr_sealed - costs_now(n, name).sealed +
+		       costs_of(name, value).sealed <=
+	       TREE_XATTR_MAX;
+}
+
 int tree_setxattr(struct tree *t, struct node *n, const char *name,
 		  const struct xattr_value *value)
 {
-	const struct xattr *old = node_xattr_get(n, name);
-	uint64_t had = old != NULL ? xattr_size(name, old->len) : 0;
-	uint64_t need = xattr_size(name, value->len);
-	uint64_t weight = need + XATTR_WEIGHT;
+	struct costs had = costs_now(n, name), need = costs_of(name, value);
 	int err;
 
-	if (n->xattr_bytes - had + need > TREE_XATTR_MAX ||
-	    (need > had && t->quota.limit - t->quota.used < need - had))
+	if (strlen(name) > XATTR_NAME_MAX)
+		return -ERANGE;
+	if (value->len > XATTR_SIZE_MAX)
+		return -E2BIG;
+	if (!tree_xattr_fits(n, name, value) ||
+	    (need.bytes > had.bytes &&
+	     t->quota.limit - t->quota.used < need.bytes - had.bytes))
 		return -ENOSPC;
-	err = tree_grow(t, weight);
+	err = tree_grow(t, need.weight);
 	if (err != 0)
 		return err;
 	err = node_xattr_set(n, name, value->data, value->len);
 	if (err != 0) {
-		t->weight -= weight;
+		t->weight -= need.weight;
 		return err;
 	}
-	if (had > 0)
-		weight -= had + XATTR_WEIGHT;
-	t->weight -= had > 0 ? had + XATTR_WEIGHT : 0;
-	n->xattr_weight += weight;
-	t->quota.used += need - had;
+	t->weight -= had.weight;
+	n->xattr_weight += need.weight - had.weight;
+	n->xattr_sealed += (uint32_t)(need.sealed - had.sealed);
+	t->quota.used += need.bytes - had.bytes;
 	node_touch_ctime(n);
 	t->changes++;
 	return 0;
 }
 
+static int check_range(const struct node *n, uint64_t off, uint64_t len)
+{
+	if (S_ISDIR(n->attr.mode))
+		return -EISDIR;
+	if (!S_ISREG(n->attr.mode))
+		return -EINVAL;
+	return off > SIZE_LIMIT || len > SIZE_LIMIT - off ? -EFBIG : 0;
+}
+
 ssize_t tree_write(struct tree *t, struct node *n, uint64_t off,
 		   const uint8_t *buf, size_t len)
 {
-	ssize_t done;
+	ssize_t done = check_range(n, off, len);
 
-	if (off > SIZE_LIMIT || len > SIZE_LIMIT - off)
-		return -EFBIG;
+	if (done == 0 && off + len > n->attr.size)
+		done = tree_grow(t, 0);
+	if (done != 0)
+		return done;
 	done = body_write(&n->body, &t->quota, off, buf, len);
 	if (done <= 0)
 		return done;
@@ -122,16 +170,15 @@ ssize_t tree_write(struct tree *t, struct node *n, uint64_t off,
 
 int tree_removexattr(struct tree *t, struct node *n, const char *name)
 {
-	const struct xattr *old = node_xattr_get(n, name);
-	uint64_t size;
+	struct costs had = costs_now(n, name);
 
-	if (old == NULL)
+	if (node_xattr_get(n, name) == NULL)
 		return -ENODATA;
-	size = xattr_size(name, old->len);
 	node_xattr_remove(n, name);
-	t->quota.used -= size;
-	t->weight -= size + XATTR_WEIGHT;
-	n->xattr_weight -= size + XATTR_WEIGHT;
+	t->quota.used -= had.bytes;
+	t->weight -= had.weight;
+	n->xattr_weight -= had.weight;
+	n->xattr_sealed -= (uint32_t)had.sealed;
 	node_touch_ctime(n);
 	t->changes++;
 	return 0;
@@ -144,27 +191,17 @@ static void changed(struct tree *t, struct node *n)
 	t->changes++;
 }
 
-static int check_range(const struct node *n, uint64_t off, uint64_t len)
-{
-	if (S_ISDIR(n->attr.mode))
-		return -EISDIR;
-	if (!S_ISREG(n->attr.mode))
-		return -EINVAL;
-	return off > SIZE_LIMIT || len > SIZE_LIMIT - off ? -EFBIG : 0;
-}
-
 int tree_allocate(struct tree *t, struct node *n, uint64_t off, uint64_t len)
 {
 	int err = check_range(n, off, len);
 
+	if (err == 0)
+		err = tree_grow(t, 0);
 	if (err != 0)
 		return err;
 	err = body_allocate(&n->body, &t->quota, off, len);
-	if (err != 0) {
-		/* What was taken beyond the end has nothing to stand for it. */
-		(void)body_truncate(&n->body, &t->quota, n->attr.size);
+	if (err != 0)
 		return err;
-	}
 	if (len > 0 && n->attr.size < off + len)
 		n->attr.size = off + len;
 	changed(t, n);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "snapshot.h"
 #include "tree_impl.h"
 
 #include <errno.h>
@@ -84,17 +85,17 @@ static int move(struct tree *t, struct node *from, struct entry *a,
 			return err;
 	}
 	/* The new entry first: it alone can fail. */
-	err = tree_grow(t, tree_entry_weight(to->name));
+	err = tree_grow(t, snapshot_entry_weight(to->name));
 	if (err != 0)
 		return err;
 	err = dir_add(&to->dir->dir, to->name, n);
 	if (err != 0) {
-		t->weight -= tree_entry_weight(to->name);
+		t->weight -= snapshot_entry_weight(to->name);
 		return err;
 	}
 	if (old != NULL)
 		tree_drop_entry(t, to->dir, old);
-	t->weight -= tree_entry_weight(a->name);
+	t->weight -= snapshot_entry_weight(a->name);
 	dir_remove(&from->dir, a);
 	reparent(n, from, to->dir);
 	return 0;

@@ -90,15 +90,20 @@ int vault_load(struct vault *v, const struct blob *sealed, struct tree *t,
 	struct tree_usage u = tree_usage(t);
 	struct seal_reader *r = NULL;
 	struct unpacker *unpacker = NULL;
+	bool before;
 	int err;
 
 	*report = (struct tar_report){0};
+	/* What the reserve has for a seal is free as yet; the tree needs all
+	 * the rest. */
+	before = mem_use_reserve(true);
 	err = seal_reader_new(&r, sealed, &v->key);
 	if (err == 0)
 		err = unpacker_new(&unpacker, v->params.compression,
 				   seal_reader_source(r),
 				   u.limit.bytes + u.limit.nodes * ENTRY_BYTES +
 					   sealed->len * DEFLATE_MOST);
+	(void)mem_use_reserve(before);
 	if (err == 0)
 		err = tar_load(t, unpacker_source(unpacker), report);
 	unpacker_free(unpacker);

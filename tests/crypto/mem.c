@@ -335,6 +335,43 @@ static void a_reserve_is_kept_for_those_who_use_it(void **state)
 	assert_true(mem_locked() <= locked + MIB);
 }
 
+/* Fill the reserve with pieces of one size, until one comes from elsewhere. */
+static size_t fill_reserve(uint8_t **pieces, size_t room, size_t size)
+{
+	size_t n = 0, locked = mem_locked();
+
+	(void)mem_use_reserve(true);
+	while (n < room) {
+		pieces[n++] = take(size);
+		if (mem_locked() > locked)
+			break;
+	}
+	(void)mem_use_reserve(false);
+	return n - 1;
+}
+
+/* As many as mem_size() says fit, whatever their size. */
+static void a_reserve_holds_what_it_was_asked_for(void **state)
+{
+	enum { ROOM = 600000 };
+	uint8_t **pieces = calloc(ROOM, sizeof(*pieces));
+	const size_t bytes = 5000 * KIB;
+
+	(void)state;
+	assert_non_null(pieces);
+	assert_int_equal(mem_reserve(bytes), 0);
+	for (size_t size = 16; size <= MEM_PIECE_MAX; size += size / 5 + 1) {
+		size_t n = fill_reserve(pieces, ROOM, size);
+
+		assert_true(mem_size(size) >= size);
+		if (n * mem_size(size) < bytes)
+			fail_msg("size %zu: %zu pieces", size, n);
+		for (size_t i = 0; i <= n; i++)
+			mem_free(pieces[i]);
+	}
+	free(pieces);
+}
+
 static void fences_every_mapping_on_both_sides(void **state)
 {
 	static const size_t sizes[] = {1, 4096, 64 * KIB, 513 * KIB, 3 * MIB};
@@ -505,6 +542,7 @@ int main(void)
 		cmocka_unit_test(unmaps_large_pieces_when_they_are_freed),
 		cmocka_unit_test(gives_back_what_many_pieces_took),
 		cmocka_unit_test(a_reserve_is_kept_for_those_who_use_it),
+		cmocka_unit_test(a_reserve_holds_what_it_was_asked_for),
 		cmocka_unit_test(fences_every_mapping_on_both_sides),
 		cmocka_unit_test(marks_every_page_for_no_dump_and_no_fork),
 		cmocka_unit_test(locks_every_page_before_it_is_handed_out),

@@ -1,6 +1,8 @@
 #!/bin/sh
 # Changes are sealed by themselves, soon and not too often; a seal that fails
 # is tried again.
+# Some functions are called by names that are put together, or by wait_for.
+# shellcheck disable=SC2317
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 need_fuse

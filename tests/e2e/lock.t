@@ -1,6 +1,8 @@
 #!/bin/sh
 # A lock seals all that programs have written, ends its own mount, wherever
 # that is by now, and touches no other.
+# Some functions are called by names that are put together, or by wait_for.
+# shellcheck disable=SC2317
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 need_fuse

@@ -14,9 +14,8 @@ new_vault "$V"
 mkdir "$W/sbin"
 cp "$B/umount.tazpodfs" "$W/sbin"
 SBIN=$(readlink -f /sbin)
-mount -t overlay -o "lowerdir=$W/sbin:$SBIN" tazpod-e2e "$SBIN" 2>/dev/null &&
-	[ -x /sbin/umount.tazpodfs ] ||
-	skip_all "no layer over /sbin can be made"
+mount -t overlay -o "lowerdir=$W/sbin:$SBIN" tazpod-e2e "$SBIN" 2>/dev/null
+[ -x /sbin/umount.tazpodfs ] || skip_all "no layer over /sbin can be made"
 
 mount_vault "$V" "$M" seal=off
 grep -q "TARGET=$M .*helper=tazpodfs" /run/mount/utab 2>/dev/null ||

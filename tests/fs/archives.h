@@ -223,7 +223,7 @@ static inline void assert_same_contents(const struct node *a,
 	for (size_t i = 0; i < 2; i++) {
 		for (size_t j = 0; j < two[i]->body.count; j++) {
 			uint64_t off =
-				two[i]->body.slots[j].index * BODY_EXTENT;
+				two[i]->body.slots->at[j].index * BODY_EXTENT;
 			uint64_t len = size - off;
 
 			assert_true(off < size);

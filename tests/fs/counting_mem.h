@@ -115,6 +115,11 @@ void *mem_realloc(void *p, size_t size)
 	return q;
 }
 
+size_t mem_size(size_t size)
+{
+	return size;
+}
+
 size_t mem_locked(void)
 {
 	return mem_bytes;

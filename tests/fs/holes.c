@@ -56,7 +56,7 @@ static void step(struct rig *r)
 		break;
 	case 3:
 		body_free(&r->copy, NULL);
-		assert_int_equal(body_share(&r->copy, &r->b), 0);
+		body_share(&r->copy, &r->b);
 		memcpy(r->old, r->bytes, SPAN);
 		break;
 	default:
@@ -158,6 +158,41 @@ static void space_is_allocated_up_to_the_quota_and_no_further(void **state)
 	body_free(&b, &q);
 }
 
+/* As tmpfs does it: all or nothing, in the middle of a file as at its end. */
+static void an_allocation_that_fails_takes_nothing(void **state)
+{
+	struct quota q = {.limit = (uint64_t)8 * BODY_EXTENT};
+	struct body b = {0}, copy = {0};
+	uint64_t used;
+
+	(void)state;
+	assert_int_equal(body_write(&b, &q, 3 * (uint64_t)BODY_EXTENT,
+				    (const uint8_t *)"x", 1),
+			 1);
+	used = q.used;
+	assert_int_equal(body_allocate(&b, &q, 0, (uint64_t)1 << 50), -ENOSPC);
+	assert_int_equal(q.used, used);
+	assert_int_equal(b.count, 1);
+	body_share(&copy, &b);
+	for (ssize_t failing = 0; failing < 6; failing++) {
+		mem_fail_in = failing;
+		assert_int_equal(
+			body_allocate(&b, &q, 0, (uint64_t)3 * BODY_EXTENT),
+			-ENOMEM);
+		mem_fail_in = -1;
+		assert_int_equal(q.used, used);
+		assert_int_equal(b.count, 1);
+		assert_int_equal(body_data(&b), BODY_PAGE);
+	}
+	/* What is left can still be had. */
+	assert_int_equal(body_allocate(&b, &q, 0, (uint64_t)3 * BODY_EXTENT),
+			 0);
+	assert_int_equal(q.used, used + (uint64_t)3 * BODY_EXTENT);
+	body_free(&copy, NULL);
+	body_free(&b, &q);
+	assert_int_equal(mem_pieces, 0);
+}
+
 static void the_far_end_of_the_world_can_be_punched(void **state)
 {
 	struct quota q = {.limit = MIB};
@@ -179,6 +214,7 @@ int main(void)
 		counted_test(holes_are_where_they_were_made),
 		counted_test(a_punched_file_gives_its_space_back),
 		counted_test(space_is_allocated_up_to_the_quota_and_no_further),
+		counted_test(an_allocation_that_fails_takes_nothing),
 		counted_test(the_far_end_of_the_world_can_be_punched),
 	};
 

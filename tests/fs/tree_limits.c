@@ -238,6 +238,48 @@ static void a_tree_full_of_bytes_takes_no_more(void **state)
 	end(t);
 }
 
+static void only_files_take_contents(void **state)
+{
+	static const uint32_t types[] = {S_IFDIR, S_IFLNK, S_IFIFO, S_IFCHR};
+	struct tree *t = ample_tree();
+	struct node *root = root_of(t), *n = NULL;
+	uint64_t changes;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(types); i++) {
+		int err = types[i] == S_IFDIR ? -EISDIR : -EINVAL;
+		char name[2] = {(char)('a' + i), '\0'};
+
+		n = make(t, root, name, types[i] | 0700);
+		changes = tree_changes(t);
+		assert_int_equal(tree_write(t, n, 0, (const uint8_t *)"x", 1),
+				 err);
+		assert_int_equal(tree_allocate(t, n, 0, 1), err);
+		assert_int_equal(tree_zero(t, n, 0, 1), err);
+		assert_int_equal(tree_changes(t), changes);
+	}
+	assert_sound(t);
+	end(t);
+}
+
+/* The file goes on as it was, and so does what the tree says it uses. */
+static void an_allocation_that_fails_eats_no_space(void **state)
+{
+	struct tree *t = tree_of(MIB, 100);
+	struct node *n = make_file(t, root_of(t), "f");
+	const struct attr attr = {.size = (uint64_t)1 << 30};
+
+	(void)state;
+	assert_int_equal(tree_setattr(t, n, &attr, SET_SIZE), 0);
+	assert_int_equal(tree_allocate(t, n, 0, attr.size), -ENOSPC);
+	assert_int_equal(tree_allocate(t, n, attr.size, 2 * MIB), -ENOSPC);
+	assert_int_equal(tree_usage(t).used.bytes, 0);
+	assert_int_equal(n->attr.size, attr.size);
+	assert_int_equal(tree_allocate(t, n, 0, MIB), 0);
+	assert_int_equal(tree_usage(t).used.bytes, MIB);
+	end(t);
+}
+
 static void attributes_count_and_are_given_back(void **state)
 {
 	static const uint8_t buf[60000];
@@ -360,6 +402,35 @@ static void a_tree_grows_no_further_than_its_reserve(void **state)
 	end(t);
 }
 
+/* What is loaded again lies otherwise, and has to fit all the same. */
+static void a_tree_in_use_grows_only_with_slack_for_its_loading(void **state)
+{
+	const struct tree_limits limits = {MIB, 1000, reserve_some};
+	const struct attr attr = {.mode = S_IFDIR | 0700};
+	const uint8_t *x = (const uint8_t *)"x";
+	struct tree *t = NULL;
+	struct node *f, *n = NULL;
+
+	(void)state;
+	weight_allowed = 512 * KIB;
+	assert_int_equal(tree_new(&t, &limits, &attr), 0);
+	f = make_file(t, root_of(t), "f");
+	write_at(t, f, 0, x, 1);
+	tree_allocate_ahead(t);
+	assert_int_equal(tree_write(t, f, 1, x, 1), -EDQUOT);
+	assert_int_equal(tree_allocate(t, f, 0, 2), -EDQUOT);
+	assert_int_equal(try_make(&n, t, root_of(t), "g", S_IFREG | 0600),
+			 -EDQUOT);
+	/* What is there can be changed, and goes. */
+	write_at(t, f, 0, x, 1);
+	assert_int_equal(tree_zero(t, f, 0, 1), 0);
+	weight_allowed = 2 * MIB;
+	write_at(t, f, 1, x, 1);
+	assert_int_equal(tree_unlink(t, root_of(t), "f"), 0);
+	assert_sound(t);
+	end(t);
+}
+
 /* Some of everything that allocates.  0, or the first error. */
 static int grow_some(struct tree *t)
 {
@@ -419,9 +490,13 @@ int main(void)
 		counted_test(symlink_targets_have_4095_bytes_at_most),
 		counted_test(a_tree_full_of_nodes_takes_no_more),
 		counted_test(a_tree_full_of_bytes_takes_no_more),
+		counted_test(only_files_take_contents),
+		counted_test(an_allocation_that_fails_eats_no_space),
 		counted_test(attributes_count_and_are_given_back),
 		counted_test(every_change_and_no_failure_moves_the_count),
 		counted_test(a_tree_grows_no_further_than_its_reserve),
+		counted_test(
+			a_tree_in_use_grows_only_with_slack_for_its_loading),
 		counted_test(any_allocation_may_fail_and_the_tree_stays_sound),
 	};
 

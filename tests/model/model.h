@@ -108,6 +108,7 @@ struct report {
 	char *what;
 	size_t room;
 	bool holes; /* where they are, and the blocks that a file takes, too */
+	bool blind; /* what is tested tells of no holes at all */
 };
 bool differs(const struct report *r, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

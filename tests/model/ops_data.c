@@ -107,8 +107,8 @@ long run_lseek(struct side *s, const struct op *o)
 	/* In a relaxed epoch holes are elsewhere. */
 	if (!o->exact)
 		return 0;
-	/* fuse_lseek() of Linux asks without writing back what the
-	 * writeback cache holds. */
+	/* fuse_lseek() of Linux asks without writing back what was written
+	 * through a mapping. */
 	(void)write_back(fd);
 	return result(lseek(fd, o->off, o->flags));
 }

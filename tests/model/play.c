@@ -204,7 +204,8 @@ static bool results_differ(const struct report *r, const struct side *s,
 static struct report report_to(struct game *g, unsigned number)
 {
 	return (struct report){g->what, sizeof(g->what),
-			       epoch_is_exact(number) && !g->writeback};
+			       epoch_is_exact(number) && !g->writeback,
+			       g->writeback};
 }
 
 bool game_play(struct game *g, unsigned number)
@@ -217,6 +218,9 @@ bool game_play(struct game *g, unsigned number)
 	char buf[32];
 
 	op_make(&o, g->seed, number);
+	/* With writeback the kernel looks for holes by itself, and finds
+	 * none. */
+	o.exact = o.exact && !g->writeback;
 	for (int i = 0; i < 2; i++)
 		watch(before[i], &g->side[i], &o);
 	(void)clock_gettime(CLOCK_REALTIME_COARSE, &tick);

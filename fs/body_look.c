@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/* What is in a body, found and read; nothing is changed here. */
+#include "body_impl.h"
+
+#include <string.h>
+
+size_t body_slot_find(const struct body *b, uint64_t index)
+{
+	size_t low = 0, high = b->count;
+
+	/* Files mostly grow at their end. */
+	if (high > 0 && b->slots->at[high - 1].index < index)
+		return high;
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (b->slots->at[mid].index < index)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+struct extent *body_extent_at(const struct body *b, uint64_t index)
+{
+	size_t i = body_slot_find(b, index);
+
+	if (i < b->count && b->slots->at[i].index == index)
+		return b->slots->at[i].extent;
+	return NULL;
+}
+
+void body_read(const struct body *b, uint64_t off, uint8_t *buf, size_t len)
+{
+	while (len > 0) {
+		const struct extent *e = body_extent_at(b, off / BODY_EXTENT);
+		size_t at = off % BODY_EXTENT;
+		size_t n = BODY_EXTENT - at < len ? BODY_EXTENT - at : len;
+		size_t have = e != NULL && e->room > at ? e->room - at : 0;
+
+		if (have > n)
+			have = n;
+		if (have > 0)
+			memcpy(buf, e->data + at, have);
+		memset(buf + have, 0, n - have);
+		buf += n;
+		off += n;
+		len -= n;
+	}
+}
+
+int body_map(const struct body *b, uint64_t off, size_t len,
+	     struct iovec iov[BODY_MAP_PIECES])
+{
+	static const uint8_t zeros[BODY_EXTENT];
+	int count = 0;
+
+	while (len > 0) {
+		const struct extent *e = body_extent_at(b, off / BODY_EXTENT);
+		size_t at = off % BODY_EXTENT;
+		size_t n = BODY_EXTENT - at < len ? BODY_EXTENT - at : len;
+		size_t have = e != NULL && e->room > at ? e->room - at : 0;
+
+		if (have > n)
+			have = n;
+		if (have > 0)
+			iov[count++] = (struct iovec){e->data + at, have};
+		if (have < n)
+			/* iovec has no const; nobody writes there. */
+			iov[count++] = (struct iovec){(void *)(uintptr_t)zeros,
+						      n - have};
+		off += n;
+		len -= n;
+	}
+	return count;
+}
+
+uint64_t body_next_data(const struct body *b, uint64_t off)
+{
+	size_t i = body_slot_find(b, off / BODY_EXTENT);
+
+	for (; i < b->count; i++) {
+		uint64_t start = b->slots->at[i].index * BODY_EXTENT;
+		unsigned page =
+			off > start ? (unsigned)((off - start) / BODY_PAGE) : 0;
+
+		for (; page < BODY_EXTENT / BODY_PAGE; page++) {
+			uint64_t at = start + (uint64_t)page * BODY_PAGE;
+
+			if (b->slots->at[i].extent->pages & 1u << page)
+				return at > off ? at : off;
+		}
+	}
+	return UINT64_MAX;
+}
+
+uint64_t body_next_hole(const struct body *b, uint64_t off)
+{
+	for (;;) {
+		const struct extent *e = body_extent_at(b, off / BODY_EXTENT);
+		unsigned page = (unsigned)(off % BODY_EXTENT / BODY_PAGE);
+
+		if (e == NULL || (e->pages & 1u << page) == 0)
+			return off;
+		off += BODY_PAGE - off % BODY_PAGE;
+	}
+}
+
+uint64_t body_stored(const struct body *b)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < b->count; i++)
+		n += b->slots->at[i].extent->share;
+	return n;
+}
+
+uint64_t body_data(const struct body *b)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < b->count; i++) {
+		uint16_t pages = b->slots->at[i].extent->pages;
+
+		n += (uint64_t)__builtin_popcount(pages) * BODY_PAGE;
+	}
+	return n;
+}
