@@ -59,6 +59,10 @@ static void do_job(struct saver *s, struct job *job)
 		vault_seal(&sealed, s->parts.vault, &job->snapshot, job->salt);
 	if (job->err == 0)
 		job->err = store_save(s->parts.store, &sealed);
+	/* What has taken our place is not ours to overwrite, and what we have
+	 * is not to be in memory alone. */
+	if (job->err == -ESTALE)
+		(void)store_save_beside(s->parts.store, &sealed);
 	job->sealed_bytes = sealed.len;
 	job->params = *vault_params(s->parts.vault);
 	blob_free(&sealed);

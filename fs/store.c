@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { FILE_MODE = 0600, STEP = 1 << 20 };
@@ -16,8 +17,9 @@ enum { FILE_MODE = 0600, STEP = 1 << 20 };
 struct store {
 	char *path;
 	const char *name; /* its last component, within path */
-	char *lock_name, *temp_name;
-	int dir; /* descriptor of the folder */
+	char *lock_name, *temp_name, *beside_name;
+	bool beside; /* beside_name is there, and ours */
+	int dir;     /* descriptor of the folder */
 	int lock;
 	bool known; /* seen says what the file was, last time */
 	struct stat seen;
@@ -37,6 +39,19 @@ static char *side_name(const char *name, const char *suffix)
 	char *s;
 
 	return asprintf(&s, ".%s%s", name, suffix) < 0 ? NULL : s;
+}
+
+/* name with a word and the time behind it; NULL if out of memory. */
+static char *dated_name(const char *name)
+{
+	const time_t now = time(NULL);
+	char date[32] = "";
+	struct tm tm;
+	char *s;
+
+	if (gmtime_r(&now, &tm) != NULL)
+		(void)strftime(date, sizeof(date), "%Y%m%dT%H%M%SZ", &tm);
+	return asprintf(&s, "%s.conflict-%s", name, date) < 0 ? NULL : s;
 }
 
 /* The absolute path of a file that may not exist, in a folder that does. */
@@ -78,8 +93,10 @@ static struct store *store_new(char *path, int *err)
 	s->name = slash + 1;
 	s->lock_name = side_name(s->name, ".lock");
 	s->temp_name = side_name(s->name, ".new");
+	s->beside_name = dated_name(s->name);
 	*slash = '\0';
-	if (s->lock_name != NULL && s->temp_name != NULL)
+	if (s->lock_name != NULL && s->temp_name != NULL &&
+	    s->beside_name != NULL)
 		s->dir = open(slash == path ? "/" : path,
 			      O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	*err = failed();
@@ -338,6 +355,26 @@ int store_save(struct store *s, const struct blob *b)
 		return err;
 	}
 	remember(s);
+	if (fsync(s->dir) != 0)
+		return failed();
+	/* What was kept there is older than this. */
+	if (s->beside && unlinkat(s->dir, s->beside_name, 0) == 0)
+		s->beside = false;
+	return 0;
+}
+
+int store_save_beside(struct store *s, const struct blob *b)
+{
+	int err = s->lock < 0 ? -EROFS : write_temp(s, b);
+
+	if (err == 0 && renameat2(s->dir, s->temp_name, s->dir, s->beside_name,
+				  s->beside ? 0 : RENAME_NOREPLACE) != 0)
+		err = failed();
+	if (err != 0) {
+		(void)unlinkat(s->dir, s->temp_name, 0);
+		return err;
+	}
+	s->beside = true;
 	return fsync(s->dir) == 0 ? 0 : failed();
 }
 
@@ -362,5 +399,6 @@ void store_close(struct store *s)
 	free(s->path);
 	free(s->lock_name);
 	free(s->temp_name);
+	free(s->beside_name);
 	free(s);
 }

@@ -55,6 +55,16 @@ int store_load(struct blob *ret, struct store *s, uint64_t limit);
 int store_save(struct store *s, const struct blob *b);
 
 /*
+ * Write b, durably, beside the file that has taken our place: as NAME.conflict
+ * and the time when the store was opened.  The next store_save() that succeeds
+ * removes it.
+ *
+ * 0, -EEXIST if something that is not ours has that name, or the -errno of
+ * the step that failed.
+ */
+int store_save_beside(struct store *s, const struct blob *b);
+
+/*
  * Is the file still the one that was last loaded or saved here?  0, also if
  * none was; -ENOENT if it is gone, -ESTALE if another one, or other contents,
  * are in its place, or the -errno of fstatat(2).

@@ -54,10 +54,16 @@ is "$status" 1 'a lock does not overwrite what somebody else put there'
 like "$(cat "$W/err")" 'another file was put in its place' 'and says so'
 is "$(digest "$V")" "$other" 'the other file is as it was'
 fails 'nor does fsync' sync "$M/one"
+is "$(opens "$V".conflict-*)" 2 'what is mounted is kept beside it'
+echo 3 >"$M/one"
+fails 'which a later save' "$TAZPOD" save -q "$M"
+is "$(opens "$V".conflict-*)" 3 'keeps up with'
+echo 2 >"$M/one"
 is "$(cat "$M/one")" 2 'the mount goes on'
 mv "$V" "$W/other"
 holds 'once it is moved away, the lock goes on' "$TAZPOD" lock -q "$M"
 is "$(opens "$V")" 2 'and nothing is lost'
+is "$(echo "$V".conflict-*)" "$V.conflict-*" 'nor left over'
 
 # Its folder goes.
 mkdir "$W/folder"

@@ -319,6 +319,61 @@ static void what_a_crash_left_behind_is_in_nobody_s_way(void **state)
 	store_close(s);
 }
 
+/* The name of what was saved beside v, or "" if there is no such file. */
+static void name_beside(char name[static 256])
+{
+	DIR *d = opendir(folder);
+	const struct dirent *e;
+
+	assert_non_null(d);
+	name[0] = '\0';
+	while ((e = readdir(d)) != NULL)
+		if (strncmp(e->d_name, "v.conflict-", 11) == 0)
+			(void)snprintf(name, 256, "%s", e->d_name);
+	assert_int_equal(closedir(d), 0);
+}
+
+static void a_stranger_in_its_place_is_left_alone(void **state)
+{
+	const struct blob foreign = {(uint8_t *)"a stranger's", 12};
+	char name[256];
+	struct store *s;
+	struct blob b;
+
+	(void)state;
+	write_file("v", old_blob.data, old_blob.len);
+	s = opened("v");
+	assert_int_equal(store_load(&b, s, 100), 0);
+	blob_free(&b);
+	write_file("stranger", foreign.data, foreign.len);
+	assert_int_equal(rename(in_folder("stranger"), in_folder("v")), 0);
+	assert_int_equal(store_check(s), -ESTALE);
+	assert_int_equal(store_save(s, &new_blob), -ESTALE);
+	assert_int_equal(store_save_beside(s, &old_blob), 0);
+	assert_int_equal(store_save_beside(s, &new_blob), 0);
+	name_beside(name);
+	assert_file_is(name, &new_blob);
+	assert_file_is("v", &foreign);
+	assert_false(exists(".v.new"));
+	/* When its place is free again, it takes that. */
+	assert_int_equal(unlink(in_folder("v")), 0);
+	assert_int_equal(store_save(s, &old_blob), 0);
+	assert_file_is("v", &old_blob);
+	name_beside(name);
+	assert_string_equal(name, "");
+	/* What is there by that name and not ours stays. */
+	store_close(s);
+	s = opened("v");
+	assert_int_equal(store_save_beside(s, &new_blob), 0);
+	name_beside(name);
+	store_close(s);
+	s = opened("v");
+	if (store_save_beside(s, &old_blob) == -EEXIST)
+		assert_file_is(name, &new_blob);
+	assert_false(exists(".v.new"));
+	store_close(s);
+}
+
 static void a_lock_file_that_is_a_symlink_is_not_followed(void **state)
 {
 	(void)state;
@@ -443,6 +498,7 @@ int main(void)
 		in_new_folder(what_is_no_file_is_refused),
 		in_new_folder(the_root_folder_is_a_folder),
 		in_new_folder(what_a_crash_left_behind_is_in_nobody_s_way),
+		in_new_folder(a_stranger_in_its_place_is_left_alone),
 		in_new_folder(a_lock_file_that_is_a_symlink_is_not_followed),
 		in_new_folder(a_folder_that_may_not_be_written_to_is_read_only),
 		in_new_folder(
