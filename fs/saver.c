@@ -53,10 +53,15 @@ struct saver {
 /* Seal and store one snapshot.  The sealing thread alone uses the vault. */
 static void do_job(struct saver *s, struct job *job)
 {
+	const uint64_t generation = vault_params(s->parts.vault)->generation;
 	struct blob sealed = {0};
 
 	job->err =
 		vault_seal(&sealed, s->parts.vault, &job->snapshot, job->salt);
+	/* A save that keeps no older vault is better than none. */
+	if (job->err == 0)
+		(void)history_keep(s->parts.store, &s->parts.history,
+				   generation);
 	if (job->err == 0)
 		job->err = store_save(s->parts.store, &sealed);
 	/* What has taken our place is not ours to overwrite, and what we have

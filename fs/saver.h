@@ -11,6 +11,7 @@
  * All functions belong to the thread that owns the tree.
  */
 
+#include "history.h"
 #include "store.h"
 #include "tree.h"
 #include "vault.h"
@@ -39,6 +40,7 @@ struct saver_parts {
 	struct vault *vault;
 	struct store *store;
 	struct tree *tree;
+	struct history_policy history; /* of the vaults that are replaced */
 };
 
 /*

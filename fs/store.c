@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "store.h"
+#include "store_impl.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,17 +12,6 @@
 #include <unistd.h>
 
 enum { FILE_MODE = 0600, STEP = 1 << 20 };
-
-struct store {
-	char *path;
-	const char *name; /* its last component, within path */
-	char *lock_name, *temp_name, *beside_name;
-	bool beside; /* beside_name is there, and ours */
-	int dir;     /* descriptor of the folder */
-	int lock;
-	bool known; /* seen says what the file was, last time */
-	struct stat seen;
-};
 
 /* Why the last call failed, as -errno: never 0, even if errno is. */
 static int failed(void)
@@ -220,26 +208,24 @@ static int read_all(int fd, uint8_t *buf, size_t len)
 	return 0;
 }
 
-int store_load(struct blob *ret, struct store *s, uint64_t limit)
+int store_read(struct blob *ret, struct stat *st, const struct store *s,
+	       const char *name, uint64_t limit)
 {
 	struct blob b = {0};
-	struct stat st;
-	int fd = openat(s->dir, s->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = openat(s->dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	int err = 0;
 
 	if (fd < 0)
 		return failed();
-	if (fstat(fd, &st) != 0) {
+	if (fstat(fd, st) != 0) {
 		err = failed();
 		goto out;
 	}
-	if ((uint64_t)st.st_size > limit) {
+	if ((uint64_t)st->st_size > limit) {
 		err = -EFBIG;
 		goto out;
 	}
-	s->seen = st;
-	s->known = true;
-	b.len = (size_t)st.st_size;
+	b.len = (size_t)st->st_size;
 	b.data = malloc(b.len + 1); /* not of 0 bytes */
 	if (b.data == NULL) {
 		err = -ENOMEM;
@@ -254,6 +240,18 @@ out:
 	blob_free(&b);
 	(void)close(fd);
 	return err;
+}
+
+int store_load(struct blob *ret, struct store *s, uint64_t limit)
+{
+	struct stat st;
+	int err = store_read(ret, &st, s, s->name, limit);
+
+	if (err != 0)
+		return err;
+	s->seen = st;
+	s->known = true;
+	return 0;
 }
 
 static int write_all(int fd, const uint8_t *buf, size_t len)

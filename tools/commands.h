@@ -22,6 +22,8 @@ enum exit_code cmd_create(const struct command_line *c);
 enum exit_code cmd_unlock(const struct command_line *c);
 enum exit_code cmd_lock(const struct command_line *c);
 enum exit_code cmd_save(const struct command_line *c);
+enum exit_code cmd_history(const struct command_line *c);
+enum exit_code cmd_restore(const struct command_line *c);
 enum exit_code cmd_status(const struct command_line *c);
 
 #endif

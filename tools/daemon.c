@@ -18,24 +18,29 @@
 #include "flush.h"
 #include "fs/autoseal.h"
 #include "fs/fuse.h"
+#include "mounting.h"
 #include "mounts.h"
 #include "openvault.h"
 #include "report.h"
 #include "utab.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <syslog.h>
 #include <unistd.h>
 
-enum { RETRY_SECONDS = 2, LOCKERS_MAX = 16 };
+enum {
+	RETRY_SECONDS = 2,
+	LOCKERS_MAX = 16,
+	/* Between two vaults that are kept, so that a busy hour does not push
+	 * yesterday's out. */
+	HISTORY_SECONDS = 60,
+};
 
 struct daemon {
 	const struct daemon_parts *parts;
@@ -290,8 +295,12 @@ static void do_status(void *ctx, FILE *out)
 
 static int start_saver(struct daemon *d)
 {
-	const struct saver_parts parts = {d->vault.vault, d->vault.store,
-					  d->tree};
+	const struct saver_parts parts = {
+		.vault = d->vault.vault,
+		.store = d->vault.store,
+		.tree = d->tree,
+		.history = {d->parts->options->keep, HISTORY_SECONDS},
+	};
 	const struct seal_options *o = &d->parts->options->seal;
 	const struct autoseal_policy policy = {o->quiet_ms, o->most_ms,
 					       on_autoseal, d};
@@ -327,48 +336,6 @@ static int watch(struct daemon *d)
 	if (err == 0)
 		err = loop_add(d->loop, saver_fd(d->saver), on_saved, d);
 	return err;
-}
-
-/* The last line of what libfuse and fusermount3 said, in text. */
-static const char *last_line(char *text)
-{
-	char *end = text + strlen(text), *line;
-
-	while (end > text && end[-1] == '\n')
-		*--end = '\0';
-	line = strrchr(text, '\n');
-	return line != NULL ? line + 1 : text;
-}
-
-/* Mount, and say why not in one line of our own instead of libfuse's. */
-static enum exit_code do_mount(struct daemon *d,
-			       const struct mount_options *options)
-{
-	const struct mount_parts parts = {d->tree, d->saver, d->loop};
-	const struct mount_events events = {on_ready, on_gone, on_changed, d};
-	char said[1024] = "";
-	int memfd = memfd_create("messages", MFD_CLOEXEC);
-	int old = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3), err;
-
-	if (memfd >= 0 && old >= 0)
-		(void)dup2(memfd, STDERR_FILENO);
-	err = mount_start(&d->mount, d->parts->dir, &parts, options, &events);
-	if (memfd >= 0 && old >= 0) {
-		(void)dup2(old, STDERR_FILENO);
-		(void)!pread(memfd, said, sizeof(said) - 1, 0);
-	}
-	if (old >= 0)
-		(void)close(old);
-	if (memfd >= 0)
-		(void)close(memfd);
-	if (err == 0)
-		return EXIT_DONE;
-	if (err == -ENOMEM)
-		return msg_fail(EXIT_MEMORY,
-				"no more memory can be locked; raise 'ulimit "
-				"-l'");
-	return msg_fail(EXIT_MOUNT, "%s: cannot mount: %s", d->parts->dir,
-			said[0] != '\0' ? last_line(said) : msg_error(err));
 }
 
 /* Files of strangers would be closed to a user who owns the whole vault. */
@@ -418,6 +385,8 @@ static enum exit_code start(struct daemon *d)
 		.writeback = o->writeback,
 		.seal_on_close = o->seal.close,
 	};
+	const struct mount_events events = {on_ready, on_gone, on_changed, d};
+	struct mount_parts parts;
 	enum exit_code code;
 	int err = crypto_start();
 
@@ -438,10 +407,12 @@ static enum exit_code start(struct daemon *d)
 	if (err != 0)
 		return msg_fail(err == -ENOMEM ? EXIT_MEMORY : EXIT_FAILED,
 				"cannot start: %s", msg_error(err));
+	parts = (struct mount_parts){d->tree, d->saver, d->loop};
 	options.source = store_path(d->vault.store);
 	options.read_only = d->vault.read_only;
 	default_view(&options.view);
-	code = do_mount(d, &options);
+	code = mounting_start(&d->mount, d->parts->dir, &parts, &options,
+			      &events);
 	if (code == EXIT_DONE)
 		start_control(d);
 	return code;

@@ -12,6 +12,7 @@ void options_init(struct options *o)
 		.size = OPTIONS_SIZE,
 		.pass = {.fd = -1},
 		.seal = {.quiet_ms = 200, .most_ms = 1000},
+		.keep = 5,
 	};
 }
 
@@ -137,6 +138,11 @@ static int set_seal_max(struct options *o, const char *value)
 	return options_duration(&o->seal.most_ms, value);
 }
 
+static int set_keep(struct options *o, const char *value)
+{
+	return parse_number(&o->keep, value, 10, 10000);
+}
+
 static int set_uid(struct options *o, const char *value)
 {
 	o->view.set_uid = true;
@@ -179,11 +185,12 @@ static const struct {
 	const char *name;
 	int (*set)(struct options *o, const char *value);
 } valued[] = {
-	{"size=", set_size},	   {"nr_inodes=", set_nr_inodes},
-	{"seal=", set_seal},	   {"seal_max=", set_seal_max},
-	{"uid=", set_uid},	   {"gid=", set_gid},
-	{"umask=", set_umask},	   {"passfile=", set_passfile},
-	{"passcmd=", set_passcmd}, {"passfd=", set_passfd},
+	{"size=", set_size},	     {"nr_inodes=", set_nr_inodes},
+	{"keep=", set_keep},	     {"seal=", set_seal},
+	{"seal_max=", set_seal_max}, {"uid=", set_uid},
+	{"gid=", set_gid},	     {"umask=", set_umask},
+	{"passfile=", set_passfile}, {"passcmd=", set_passcmd},
+	{"passfd=", set_passfd},
 };
 
 /* Given to libfuse, which knows what the kernel and fusermount3 want. */

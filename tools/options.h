@@ -32,6 +32,7 @@ struct options {
 	uint64_t size;		  /* bytes */
 	uint64_t nr_inodes;	  /* 0: as size has it */
 	struct seal_options seal;
+	uint32_t keep; /* older vaults beside the vault */
 	struct pass_source pass;
 	struct mount_view view;
 	char *fuse; /* what libfuse and the kernel get, "a,b" */

@@ -35,6 +35,10 @@ static const struct command {
 	{"save", "[DIR|VAULT]", "seal the vault now", "vmqh", 1, cmd_save},
 	{"status", "[DIR|VAULT]", "show what is mounted", "vmjh", 1,
 	 cmd_status},
+	{"history", "[VAULT]", "list the older vaults that are kept", "vjh", 1,
+	 cmd_history},
+	{"restore", "N [VAULT]", "put an older vault in its place", "vqh", 2,
+	 cmd_restore},
 };
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 

@@ -64,7 +64,8 @@ static int set_up(void **state)
 	vault = new_vault("x");
 	tree = ample_tree();
 	assert_int_equal(store_create(&store, in_folder("v")), 0);
-	parts = (struct saver_parts){vault, store, tree};
+	parts = (struct saver_parts){
+		.vault = vault, .store = store, .tree = tree};
 	assert_int_equal(saver_start(&saver, &parts), 0);
 	file = make_text(tree, root_of(tree), "f", "0");
 	return 0;

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TZ_HISTORY_H
+#define TZ_HISTORY_H
+
+/*
+ * Older vaults, kept beside the vault as further names of what it was:
+ * NAME.~N~, with N its generation.  A vault of format 1, which has none, gets
+ * the next free number, and so does one whose number is taken.
+ */
+
+#include "store.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+struct generation {
+	uint64_t number;
+	uint64_t size;
+	struct timespec sealed, kept; /* when it was written, and replaced */
+};
+
+/* Which to keep. */
+struct history_policy {
+	unsigned keep;	  /* so many; 0: none, and none is removed either */
+	unsigned seconds; /* at least between two, by the newest's kept */
+};
+
+/*
+ * The older vaults of s as an array sorted by number.  The caller frees *ret,
+ * NULL if there are none.  0, -ENOMEM, or the -errno of reading the folder.
+ */
+int history_list(struct generation **ret, size_t *count, const struct store *s);
+
+/*
+ * Keep the file as it is now, which is about to be replaced, if it is due, and
+ * remove the oldest ones beyond policy->keep.  number is its generation, 0 if
+ * it has none.
+ *
+ * 0, also if it was not due; -ESTALE or -ENOENT if the file is not ours, or the
+ * -errno of the step that failed: on a filesystem without hard links -EPERM.
+ */
+int history_keep(struct store *s, const struct history_policy *policy,
+		 uint64_t number);
+
+/* Read an older vault: store_load() with its number. */
+int history_load(struct blob *ret, const struct store *s, uint64_t number,
+		 uint64_t limit);
+
+#endif
