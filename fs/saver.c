@@ -29,6 +29,7 @@ struct job {
 	struct snapshot snapshot;
 	enum vault_salt salt;
 	int err;
+	bool beside;
 	uint64_t sealed_bytes;
 	struct seal_params params;
 };
@@ -66,8 +67,8 @@ static void do_job(struct saver *s, struct job *job)
 		job->err = store_save(s->parts.store, &sealed);
 	/* What has taken our place is not ours to overwrite, and what we have
 	 * is not to be in memory alone. */
-	if (job->err == -ESTALE)
-		(void)store_save_beside(s->parts.store, &sealed);
+	job->beside = job->err == -ESTALE &&
+		      store_save_beside(s->parts.store, &sealed) == 0;
 	job->sealed_bytes = sealed.len;
 	job->params = *vault_params(s->parts.vault);
 	blob_free(&sealed);
@@ -252,6 +253,7 @@ void saver_collect(struct saver *s)
 		return;
 	s->state.busy = false;
 	s->state.error = s->job.err;
+	s->state.beside = s->job.beside;
 	if (s->job.err == 0) {
 		s->state.saves++;
 		s->state.skipped = s->job.snapshot.skipped;

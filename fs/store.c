@@ -242,6 +242,32 @@ out:
 	return err;
 }
 
+static void remember_edge(struct store *s, const struct blob *b)
+{
+	size_t len = b->len < STORE_EDGE ? b->len : STORE_EDGE;
+
+	memset(s->edge, 0, sizeof(s->edge));
+	if (len > 0)
+		memcpy(s->edge, b->data + b->len - len, len);
+}
+
+/* Does the file end as what was read or written last? */
+static bool has_edge(const struct store *s)
+{
+	uint8_t edge[STORE_EDGE] = {0};
+	const size_t size = (size_t)s->seen.st_size;
+	size_t len = size < STORE_EDGE ? size : STORE_EDGE;
+	int fd = openat(s->dir, s->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	bool same;
+
+	if (fd < 0)
+		return false;
+	same = pread(fd, edge, len, (off_t)(size - len)) == (ssize_t)len &&
+	       memcmp(edge, s->edge, sizeof(edge)) == 0;
+	(void)close(fd);
+	return same;
+}
+
 int store_load(struct blob *ret, struct store *s, uint64_t limit)
 {
 	struct stat st;
@@ -251,6 +277,7 @@ int store_load(struct blob *ret, struct store *s, uint64_t limit)
 		return err;
 	s->seen = st;
 	s->known = true;
+	remember_edge(s, ret);
 	return 0;
 }
 
@@ -326,6 +353,9 @@ int store_check(const struct store *s)
 	    st.st_mtim.tv_sec == s->seen.st_mtim.tv_sec &&
 	    st.st_mtim.tv_nsec == s->seen.st_mtim.tv_nsec)
 		return 0;
+	/* It may have been copied, or touched: no two seals end alike. */
+	if (S_ISREG(st.st_mode) && st.st_size == s->seen.st_size && has_edge(s))
+		return 0;
 	return -ESTALE;
 }
 
@@ -353,6 +383,7 @@ int store_save(struct store *s, const struct blob *b)
 		return err;
 	}
 	remember(s);
+	remember_edge(s, b);
 	if (fsync(s->dir) != 0)
 		return failed();
 	/* What was kept there is older than this. */

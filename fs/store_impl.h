@@ -10,6 +10,9 @@
 #include <sys/stat.h>
 #include <time.h>
 
+/* Bytes at the end of a file that tell it from others: a seal's tag. */
+enum { STORE_EDGE = 32 };
+
 struct store {
 	char *path;
 	const char *name; /* its last component, within path */
@@ -19,7 +22,8 @@ struct store {
 	int lock;
 	bool known; /* seen says what the file was, last time */
 	struct stat seen;
-	time_t history_due; /* CLOCK_BOOTTIME; before it none is kept */
+	uint8_t edge[STORE_EDGE]; /* of what was read or written last */
+	time_t history_due;	  /* CLOCK_BOOTTIME; before it none is kept */
 };
 
 /*

@@ -56,9 +56,10 @@ struct daemon {
 	int signals, retry;	   /* descriptors, or -1 */
 	bool locking;		   /* a lock is under way */
 	bool frozen;
-	bool unmounted; /* from outside */
-	bool ready;	/* was announced */
-	bool by_signal; /* somebody without a connection wants the lock */
+	bool unmounted;	 /* from outside */
+	bool ready;	 /* was announced */
+	bool by_signal;	 /* somebody without a connection wants the lock */
+	int retry_error; /* that was logged last */
 	struct control_request *lockers[LOCKERS_MAX];
 	size_t locker_count;
 };
@@ -107,10 +108,14 @@ static void retry_later(struct daemon *d, int err)
 {
 	const struct itimerspec soon = {.it_value = {RETRY_SECONDS, 0}};
 
-	syslog(LOG_ERR,
-	       "%s: unmounted, but its last changes cannot be saved: %s; "
-	       "trying again every %d seconds",
-	       store_path(d->vault.store), msg_error(err), RETRY_SECONDS);
+	/* Once, not every time. */
+	if (err != d->retry_error)
+		syslog(LOG_ERR,
+		       "%s: unmounted, but its last changes cannot be saved: "
+		       "%s; trying again every %d seconds",
+		       store_path(d->vault.store), msg_error(err),
+		       RETRY_SECONDS);
+	d->retry_error = err;
 	(void)timerfd_settime(d->retry, 0, &soon, NULL);
 }
 
@@ -119,6 +124,14 @@ static void on_last_save(void *ctx, int err)
 	struct daemon *d = ctx;
 	bool dirty = d->saver != NULL && saver_state(d->saver).dirty;
 
+	if (err == -ESTALE && d->unmounted && saver_state(d->saver).beside) {
+		syslog(LOG_ERR,
+		       "%s: unmounted, and another file is in its place; what "
+		       "was mounted is kept beside it, as NAME.conflict-TIME",
+		       store_path(d->vault.store));
+		loop_stop(d->loop);
+		return;
+	}
 	if (err != 0 && d->unmounted) {
 		retry_later(d, err);
 		return;
@@ -147,6 +160,8 @@ static void on_gone(void *ctx)
 	struct daemon *d = ctx;
 
 	d->unmounted = true;
+	if (geteuid() == 0)
+		utab_remove(d->parts->dir);
 	/* Its device number may soon be another mount's. */
 	control_hide(d->control);
 	autoseal_stop(d->autoseal);
@@ -420,13 +435,15 @@ static enum exit_code start(struct daemon *d)
 
 static void stop(struct daemon *d)
 {
+	struct saver_state s = {0};
 	char *dir = NULL;
 
 	mount_stop(d->mount);
 	autoseal_stop(d->autoseal);
+	if (d->saver != NULL)
+		s = saver_state(d->saver);
 	/* Only a loop that broke leaves anything to do here. */
-	if (d->saver != NULL && saver_state(d->saver).dirty &&
-	    saver_flush(d->saver) != 0)
+	if (s.dirty && !s.beside && saver_flush(d->saver) != 0)
 		syslog(LOG_ERR, "%s: the last changes could not be saved",
 		       store_path(d->vault.store));
 	saver_stop(d->saver);

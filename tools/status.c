@@ -89,7 +89,9 @@ static void print_text(const struct mounted *m, const char *body)
 	(void)printf("vault       %s\n", m->vault);
 	(void)printf("mounted at  %s\n", m->dir);
 	if (body == NULL) {
-		(void)printf("state       its daemon does not answer\n");
+		(void)printf("state       its daemon does not answer; end it "
+			     "with 'umount %s'\n",
+			     m->dir);
 		return;
 	}
 	print_envelope(body);

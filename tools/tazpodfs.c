@@ -29,6 +29,7 @@ static const char usage[] =
 	"  -o OPTIONS   ro, create, size=BYTES, nr_inodes=N, uid=N, gid=N,\n"
 	"               umask=OCTAL, allow_other, nonempty, nocache, "
 	"writeback,\n"
+	"               seal=TIME|close|off, seal_max=TIME, keep=N,\n"
 	"               passfile=FILE, passfd=N, passcmd=COMMAND, and "
 	"mount(8)'s\n"
 	"               own\n"

@@ -95,8 +95,8 @@ static int unmount(const struct request *r)
 	return WEXITSTATUS(status);
 }
 
-/* Have m saved.  False: it could not be, which has been said. */
-static bool save(const struct mounted *m)
+/* Have m saved.  False: it could not be, which has been said unless quiet. */
+static bool save(const struct mounted *m, bool quiet)
 {
 	struct control_answer answer = {0};
 	int err = control_ask(&answer, m->owner, m->dev, "save");
@@ -107,9 +107,9 @@ static bool save(const struct mounted *m)
 	/* Without a daemon there is nothing to save any more. */
 	if (err == 0 || err == -EROFS || err == -ECONNREFUSED)
 		return true;
-	msg_say("%s: cannot be saved: %s; it stays mounted. Make the vault's "
-		"place writable, or copy what you need, and then use umount -l",
-		m->dir, msg_error(err));
+	if (!quiet)
+		msg_say("%s: cannot be saved: %s; it stays mounted", m->vault,
+			msg_error(err));
 	return false;
 }
 
@@ -119,7 +119,7 @@ static int end(const struct request *r, const struct mounted *m)
 	struct pollfd p = {.events = POLLIN};
 	int status;
 
-	if (m != NULL && !save(m) && !r->force && !r->lazy)
+	if (m != NULL && !save(m, r->force || r->lazy) && !r->force && !r->lazy)
 		return UMOUNT_FAILED;
 	p.fd = m != NULL ? watch_daemon(m) : -1;
 	status = unmount(r);

@@ -205,9 +205,18 @@ static double pipe_trip_us(void)
 
 static void print_head(const struct side *sides, const struct options *o)
 {
-	(void)printf("A byte through a pipe and back: %.2f us.  Times in us, "
-		     "lower octile (oct) and median (med).\n\n",
-		     o->trip_us);
+	(void)printf(
+		"A byte through a pipe and back: %.2f us.\n"
+		"oct, med: lower octile and median of the time of one "
+		"operation, in us\n"
+		"x: as many times the first one's\n"
+		"req: requests that the operation waits for; bound: oct over "
+		"the first one's oct\n"
+		"     and a byte's way for each request\n",
+		o->trip_us);
+	if (o->targets)
+		(void)printf("reach: what we aim at, for x oct\n");
+	(void)printf("\n");
 	(void)printf("%-32s %17s", "", sides[0].label);
 	for (unsigned i = 1; i < o->sides; i++)
 		(void)printf(" | %22s%s", sides[i].label,

@@ -43,6 +43,16 @@ rm "$V"
 unmount "$M"
 is "$(opens "$V")" 1 'and an unmount'
 
+# It is touched, or copied there and back.
+mount_vault "$V" "$M"
+touch -d '2001-01-01' "$V"
+echo 4 >"$M/one"
+holds 'a vault that was touched is still ours' "$TAZPOD" save -q "$M"
+cp "$V" "$W/there" && rm "$V" && mv "$W/there" "$V"
+echo 1 >"$M/one"
+lock "$M"
+is "$(opens "$V")" 1 'and so is one that was copied there and back'
+
 # Somebody puts another vault there.
 new_vault "$W/other"
 other=$(digest "$W/other")
@@ -64,6 +74,18 @@ mv "$V" "$W/other"
 holds 'once it is moved away, the lock goes on' "$TAZPOD" lock -q "$M"
 is "$(opens "$V")" 2 'and nothing is lost'
 is "$(echo "$V".conflict-*)" "$V.conflict-*" 'nor left over'
+
+# It is not to be had back: the mount is given up.
+new_vault "$W/other"
+mount_vault "$V" "$M"
+echo 5 >"$M/one"
+mv "$W/other" "$V"
+daemon=$(daemon_of "$M")
+umount -l "$M"
+holds 'unmounted, its daemon ends: it has kept what it had' \
+	wait_for 30 gone "$daemon"
+is "$(opens "$V".conflict-*)" 5 'beside the file that is there now'
+mv "$V".conflict-* "$V"
 
 # Its folder goes.
 mkdir "$W/folder"

@@ -145,7 +145,8 @@ END
 # shellcheck disable=SC2317
 io()
 {
-	timeout -k 5 120 fio --directory="$M/fio" "$@"
+	# It leaves a file of its own where it is run.
+	(cd "$W" && timeout -k 5 120 fio --directory="$M/fio" "$@")
 }
 
 verified()
