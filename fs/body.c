@@ -176,6 +176,27 @@ static uint32_t charge_of(const struct body *b, uint64_t index, size_t need)
 	return share > had ? share - had : 0;
 }
 
+/* The part of len bytes at off that lies in the extent of off. */
+static size_t part_of(uint64_t off, uint64_t len)
+{
+	size_t n = BODY_EXTENT - off % BODY_EXTENT;
+
+	return n < len ? n : (size_t)len;
+}
+
+bool body_would_grow(const struct body *b, uint64_t off, size_t len)
+{
+	while (len > 0) {
+		size_t n = part_of(off, len);
+
+		if (charge_of(b, off / BODY_EXTENT, off % BODY_EXTENT + n) > 0)
+			return true;
+		off += n;
+		len -= n;
+	}
+	return false;
+}
+
 /*
  * Yield an extent at index that is b's own and has room for need bytes.  On
  * an error b is as it was.
@@ -299,14 +320,6 @@ int body_punch(struct body *b, struct quota *q, uint64_t off, uint64_t len)
 int body_truncate(struct body *b, struct quota *q, uint64_t size)
 {
 	return body_punch(b, q, size, UINT64_MAX - size);
-}
-
-/* The part of len bytes at off that lies in the extent of off. */
-static size_t part_of(uint64_t off, uint64_t len)
-{
-	size_t n = BODY_EXTENT - off % BODY_EXTENT;
-
-	return n < len ? n : (size_t)len;
 }
 
 /* Would len bytes at off be within the quota?  0 or -ENOSPC. */

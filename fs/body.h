@@ -78,6 +78,9 @@ int body_map(const struct body *b, uint64_t off, size_t len,
 ssize_t body_write(struct body *b, struct quota *q, uint64_t off,
 		   const uint8_t *buf, size_t len);
 
+/* Would a write of len bytes at off be charged anything? */
+bool body_would_grow(const struct body *b, uint64_t off, size_t len);
+
 /*
  * Forget everything from size on; it reads as zeros if the file grows again.
  * 0, or -ENOMEM if an extent shared with a snapshot could not be copied.

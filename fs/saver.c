@@ -38,8 +38,10 @@ struct saver {
 	struct saver_parts parts;
 	struct saver_state state;
 	uint64_t sealed_changes; /* tree_changes() of the last good seal */
-	struct waiter *waiting;	 /* for the seal under way */
-	struct waiter *next;	 /* for the one after it */
+	uint64_t
+		beside_changes; /* ... of the last that state.beside tells of */
+	struct waiter *waiting; /* for the seal under way */
+	struct waiter *next;	/* for the one after it */
 	enum vault_salt next_salt;
 	int event;
 	pthread_t thread;
@@ -218,6 +220,14 @@ static bool is_in_place(const struct saver *s)
 	return s->state.busy || store_check(s->parts.store) == 0;
 }
 
+/* Is all there is kept beside the file that still is in our place? */
+static bool is_kept_beside(const struct saver *s)
+{
+	return !s->state.busy && s->state.beside &&
+	       s->beside_changes == tree_changes(s->parts.tree) &&
+	       store_check(s->parts.store) == -ESTALE;
+}
+
 int saver_request(struct saver *s, enum vault_salt salt, saver_fn *fn,
 		  void *ctx)
 {
@@ -225,6 +235,10 @@ int saver_request(struct saver *s, enum vault_salt salt, saver_fn *fn,
 
 	if (!is_dirty(s) && !s->state.busy && is_in_place(s)) {
 		fn(ctx, 0);
+		return 0;
+	}
+	if (is_kept_beside(s)) {
+		fn(ctx, -ESTALE);
 		return 0;
 	}
 	w = malloc(sizeof(*w));
@@ -254,6 +268,7 @@ void saver_collect(struct saver *s)
 	s->state.busy = false;
 	s->state.error = s->job.err;
 	s->state.beside = s->job.beside;
+	s->beside_changes = s->job.snapshot.changes;
 	if (s->job.err == 0) {
 		s->state.saves++;
 		s->state.skipped = s->job.snapshot.skipped;

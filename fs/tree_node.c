@@ -154,7 +154,8 @@ ssize_t tree_write(struct tree *t, struct node *n, uint64_t off,
 {
 	ssize_t done = check_range(n, off, len);
 
-	if (done == 0 && off + len > n->attr.size)
+	if (done == 0 &&
+	    (off + len > n->attr.size || body_would_grow(&n->body, off, len)))
 		done = tree_grow(t, 0);
 	if (done != 0)
 		return done;

@@ -52,7 +52,8 @@ struct daemon {
 	struct control *control;
 	struct autoseal *autoseal; /* NULL: read-only, or seal=off */
 	bool seal_failing;	   /* the last seal of autoseal's did */
-	dev_t dev;		   /* of the mount; 0: not known */
+	dev_t dev;		   /* of the mount */
+	int mount_id;		   /* in mountinfo; -1: not known */
 	int signals, retry;	   /* descriptors, or -1 */
 	bool locking;		   /* a lock is under way */
 	bool frozen;
@@ -91,6 +92,14 @@ static void freeze(struct daemon *d, bool frozen)
 	mount_freeze(d->mount, frozen);
 }
 
+/* There will be no lock, for this reason. */
+static void tell_lockers(struct daemon *d, int err)
+{
+	d->locking = d->by_signal = false;
+	while (d->locker_count > 0)
+		control_reply(d->lockers[--d->locker_count], err);
+}
+
 /* The lock did not come about: everything is as before. */
 static void give_up_lock(struct daemon *d, int err)
 {
@@ -98,9 +107,7 @@ static void give_up_lock(struct daemon *d, int err)
 		syslog(LOG_ERR, "%s: cannot save: %s; it stays mounted",
 		       store_path(d->vault.store), msg_error(err));
 	freeze(d, false);
-	d->locking = d->by_signal = false;
-	while (d->locker_count > 0)
-		control_reply(d->lockers[--d->locker_count], err);
+	tell_lockers(d, err);
 }
 
 /* The vault is safe, but for what this process alone has. */
@@ -133,6 +140,7 @@ static void on_last_save(void *ctx, int err)
 		return;
 	}
 	if (err != 0 && d->unmounted) {
+		tell_lockers(d, err);
 		retry_later(d, err);
 		return;
 	}
@@ -204,7 +212,7 @@ static void flush(struct daemon *d, flush_fn *fn, void *ctx)
 {
 	char *dir = NULL;
 
-	if (d->saver != NULL && mounts_find(&dir, d->dev) == 0)
+	if (d->saver != NULL && mounts_find(&dir, d->mount_id) == 0)
 		flush_start(d->loop, dir, d->dev, fn, ctx);
 	else
 		fn(ctx);
@@ -280,7 +288,7 @@ static void do_lock(void *ctx, struct control_request *r)
 
 	/* What is mounted over it would be left over nothing. */
 	if (d->locker_count == LOCKERS_MAX ||
-	    mounts_find(&dir, d->dev) == -EBUSY) {
+	    mounts_find(&dir, d->mount_id) == -EBUSY) {
 		control_reply(r, -EBUSY);
 		return;
 	}
@@ -374,8 +382,10 @@ static void start_control(struct daemon *d)
 
 	if (err == 0)
 		ours = mounts_at(m, d->parts->dir);
-	if (ours != NULL)
+	if (ours != NULL) {
 		d->dev = ours->dev;
+		d->mount_id = ours->id;
+	}
 	/* Without such a table, umount(8) returns before the last seal. */
 	if (ours != NULL && geteuid() == 0)
 		(void)utab_add(store_path(d->vault.store), d->parts->dir);
@@ -448,7 +458,7 @@ static void stop(struct daemon *d)
 		       store_path(d->vault.store));
 	saver_stop(d->saver);
 	if (d->mount != NULL && !d->unmounted)
-		(void)mounts_find(&dir, d->dev);
+		(void)mounts_find(&dir, d->mount_id);
 	mount_end(d->mount, dir);
 	if (dir != NULL && geteuid() == 0)
 		utab_remove(dir);
@@ -467,7 +477,8 @@ static void stop(struct daemon *d)
 
 enum exit_code daemon_run(const struct daemon_parts *parts)
 {
-	struct daemon d = {.parts = parts, .signals = -1, .retry = -1};
+	struct daemon d = {
+		.parts = parts, .signals = -1, .retry = -1, .mount_id = -1};
 	enum exit_code code = start(&d);
 
 	if (code == EXIT_DONE && loop_run(d.loop) != 0)

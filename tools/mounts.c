@@ -2,12 +2,10 @@
 #include "mounts.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <libmount.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 /* Put a mount before *list. */
@@ -22,6 +20,7 @@ static int add(struct mounted **list, struct libmnt_fs *fs)
 	m->next = *list;
 	*list = m;
 	m->dev = mnt_fs_get_devno(fs);
+	m->id = mnt_fs_get_id(fs);
 	if (mnt_fs_get_option(fs, "user_id", &value, &len) == 0)
 		m->owner = (uid_t)strtoul(value, NULL, 10);
 	m->dir = strdup(mnt_fs_get_target(fs));
@@ -71,30 +70,59 @@ const struct mounted *mounts_of(const struct mounted *list, const char *path)
 	return list;
 }
 
-int mounts_find(char **ret, dev_t dev)
+/* Is path dir, or in it? */
+static bool is_within(const char *path, const char *dir)
 {
-	struct mounted *list = NULL;
-	const struct mounted *m;
-	struct statx st;
-	int err = mounts_read(&list);
+	size_t len = strlen(dir);
 
-	if (err != 0)
-		return err;
-	for (m = list; m != NULL && m->dev != dev; m = m->next)
-		continue;
-	/* What is known already is enough: nobody may be there to answer. */
-	if (m == NULL)
-		err = -ENOENT;
-	else if (statx(AT_FDCWD, m->dir,
-		       AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT |
-			       AT_SYMLINK_NOFOLLOW,
-		       STATX_TYPE, &st) != 0 ||
-		 makedev(st.stx_dev_major, st.stx_dev_minor) != dev)
-		err = -EBUSY;
-	*ret = err == 0 ? strdup(m->dir) : NULL;
+	return strncmp(path, dir, len) == 0 &&
+	       (path[len] == '\0' || path[len] == '/' || strcmp(dir, "/") == 0);
+}
+
+/*
+ * Does other hide m: mounted on its root, or after it on a folder above it?
+ */
+static bool hides(struct libmnt_fs *other, struct libmnt_fs *m, bool is_later)
+{
+	const char *over = mnt_fs_get_target(other), *at = mnt_fs_get_target(m);
+
+	if (over == NULL || at == NULL)
+		return false;
+	if (mnt_fs_get_parent_id(other) == mnt_fs_get_id(m))
+		return strcmp(over, at) == 0;
+	return is_later &&
+	       mnt_fs_get_parent_id(other) == mnt_fs_get_parent_id(m) &&
+	       is_within(at, over);
+}
+
+int mounts_find(char **ret, int id)
+{
+	struct libmnt_table *table =
+		mnt_new_table_from_file("/proc/self/mountinfo");
+	struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
+	struct libmnt_fs *fs, *ours = NULL;
+	int err = table != NULL && iter != NULL ? -ENOENT : -EIO;
+
+	while (err != -EIO && mnt_table_next_fs(table, iter, &fs) == 0)
+		if (mnt_fs_get_id(fs) == id)
+			ours = fs;
+	if (ours != NULL) {
+		bool later = false;
+
+		err = 0;
+		mnt_reset_iter(iter, MNT_ITER_FORWARD);
+		while (mnt_table_next_fs(table, iter, &fs) == 0) {
+			if (fs != ours && hides(fs, ours, later))
+				err = -EBUSY;
+			later = later || fs == ours;
+		}
+	}
+	if (err == 0)
+		*ret = strdup(mnt_fs_get_target(ours));
 	if (err == 0 && *ret == NULL)
 		err = -ENOMEM;
-	mounts_free(list);
+	mnt_free_iter(iter);
+	mnt_unref_table(table);
 	return err;
 }
 

@@ -9,6 +9,7 @@
 /* One mount of ours. */
 struct mounted {
 	struct mounted *next;
+	int id;	     /* of the mount, as mountinfo has it */
 	char *dir;   /* mount point */
 	char *vault; /* path of the vault file */
 	dev_t dev;   /* names its control socket */
@@ -28,11 +29,12 @@ const struct mounted *mounts_at(const struct mounted *list, const char *dir);
 const struct mounted *mounts_of(const struct mounted *list, const char *path);
 
 /*
- * Where the mount with device number dev is by now, for a process that may be
- * the one that serves it.  The caller frees *ret.  0, -ENOENT if it is not in
- * sight, -EBUSY if something else is mounted over it, or another -errno.
+ * Where the mount with that id is by now, from the table alone: the caller may
+ * be the one that has to answer whoever looks at the mount itself.  The caller
+ * frees *ret.  0, -ENOENT if it is not in sight, -EBUSY if something else is
+ * mounted over it, or another -errno.
  */
-int mounts_find(char **ret, dev_t dev);
+int mounts_find(char **ret, int id);
 
 /* Release a list.  NULL is a no-op. */
 void mounts_free(struct mounted *list);

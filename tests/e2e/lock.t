@@ -134,6 +134,26 @@ fails "where it is by now" mountpoint -q "$W/q/m"
 holds "and not where it was" mountpoint -q "$W/p/m"
 umount "$W/p/m"
 
+# Bind mounts of it, one of them inside itself.  Whoever walks there asks the
+# daemon, which must not be the one who walks.
+mount_vault "$V" "$M"
+mkdir "$M/sub" "$M/other" "$W/bound"
+mount --bind "$M/sub" "$M/other"
+mount --bind "$M" "$W/bound"
+: >"$M/new"
+holds "a mount with binds is saved" timeout 20 "$TAZPOD" save -q "$M"
+: >"$M/newer"
+daemon=$(daemon_of "$M")
+holds "and locked" timeout 20 "$TAZPOD" lock -q "$M"
+fails "it is gone from where it was" mountpoint -q "$M"
+holds "and its daemon" gone "$daemon"
+umount "$W/bound" 2>/dev/null
+mount_vault "$V" "$M"
+is "$(ls "$M" | tr '\n' ' ')" "file new newer other sub " \
+	"with all that was made"
+rm -r "$M/new" "$M/newer" "$M/other" "$M/sub"
+lock "$M"
+
 ## Read-only stays so
 
 mount_vault "$V" "$M" ro

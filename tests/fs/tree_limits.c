@@ -408,14 +408,17 @@ static void a_tree_in_use_grows_only_with_slack_for_its_loading(void **state)
 	const struct tree_limits limits = {MIB, 1000, reserve_some};
 	const struct attr attr = {.mode = S_IFDIR | 0700};
 	const uint8_t *x = (const uint8_t *)"x";
+	const struct attr large = {.size = 4 * MIB};
 	struct tree *t = NULL;
-	struct node *f, *n = NULL;
+	struct node *f, *h, *n = NULL;
 
 	(void)state;
 	weight_allowed = 512 * KIB;
 	assert_int_equal(tree_new(&t, &limits, &attr), 0);
 	f = make_file(t, root_of(t), "f");
 	write_at(t, f, 0, x, 1);
+	h = make_file(t, root_of(t), "h");
+	assert_int_equal(tree_setattr(t, h, &large, SET_SIZE), 0);
 	tree_allocate_ahead(t);
 	assert_int_equal(tree_write(t, f, 1, x, 1), -EDQUOT);
 	assert_int_equal(tree_allocate(t, f, 0, 2), -EDQUOT);
@@ -424,6 +427,8 @@ static void a_tree_in_use_grows_only_with_slack_for_its_loading(void **state)
 	/* What is there can be changed, and goes. */
 	write_at(t, f, 0, x, 1);
 	assert_int_equal(tree_zero(t, f, 0, 1), 0);
+	/* But a hole is not there yet. */
+	assert_int_equal(tree_write(t, h, MIB, x, 1), -EDQUOT);
 	weight_allowed = 2 * MIB;
 	write_at(t, f, 1, x, 1);
 	assert_int_equal(tree_unlink(t, root_of(t), "f"), 0);
