@@ -149,7 +149,7 @@ fails "it is gone from where it was" mountpoint -q "$M"
 holds "and its daemon" gone "$daemon"
 umount "$W/bound" 2>/dev/null
 mount_vault "$V" "$M"
-is "$(ls "$M" | tr '\n' ' ')" "file new newer other sub " \
+is "$(cd "$M" && echo ./*)" "./file ./new ./newer ./other ./sub" \
 	"with all that was made"
 rm -r "$M/new" "$M/newer" "$M/other" "$M/sub"
 lock "$M"
