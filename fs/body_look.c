@@ -31,25 +31,6 @@ struct extent *body_extent_at(const struct body *b, uint64_t index)
 	return NULL;
 }
 
-void body_read(const struct body *b, uint64_t off, uint8_t *buf, size_t len)
-{
-	while (len > 0) {
-		const struct extent *e = body_extent_at(b, off / BODY_EXTENT);
-		size_t at = off % BODY_EXTENT;
-		size_t n = BODY_EXTENT - at < len ? BODY_EXTENT - at : len;
-		size_t have = e != NULL && e->room > at ? e->room - at : 0;
-
-		if (have > n)
-			have = n;
-		if (have > 0)
-			memcpy(buf, e->data + at, have);
-		memset(buf + have, 0, n - have);
-		buf += n;
-		off += n;
-		len -= n;
-	}
-}
-
 int body_map(const struct body *b, uint64_t off, size_t len,
 	     struct iovec iov[BODY_MAP_PIECES])
 {
@@ -74,6 +55,22 @@ int body_map(const struct body *b, uint64_t off, size_t len,
 		len -= n;
 	}
 	return count;
+}
+
+void body_read(const struct body *b, uint64_t off, uint8_t *buf, size_t len)
+{
+	while (len > 0) {
+		size_t n = len < BODY_MAP_MAX ? len : BODY_MAP_MAX;
+		struct iovec iov[BODY_MAP_PIECES];
+		int count = body_map(b, off, n, iov);
+
+		for (int i = 0; i < count; i++) {
+			memcpy(buf, iov[i].iov_base, iov[i].iov_len);
+			buf += iov[i].iov_len;
+		}
+		off += n;
+		len -= n;
+	}
 }
 
 uint64_t body_next_data(const struct body *b, uint64_t off)

@@ -16,20 +16,10 @@
 /* More than any vault has. */
 #define ANY_SIZE (UINT64_C(1) << 41)
 
-/* The vault that argument n names, or an option, or the project's. */
-static enum exit_code which_vault(const char **ret,
-				  const struct command_line *c, int n,
-				  char buf[static PATH_MAX])
+/* What names the vault: argument n, or an option, or nothing. */
+static const char *named(const struct command_line *c, int n)
 {
-	*ret = n < c->argc ? c->argv[n] : c->vault;
-	if (*ret != NULL)
-		return EXIT_DONE;
-	if (!target_project_vault(buf))
-		return msg_fail(EXIT_USAGE,
-				"no vault named, and no .tazpod folder here or "
-				"above");
-	*ret = buf;
-	return EXIT_DONE;
+	return n < c->argc ? c->argv[n] : c->vault;
 }
 
 static void print_generation(const struct generation *g, bool json, bool last)
@@ -59,7 +49,7 @@ enum exit_code cmd_history(const struct command_line *c)
 	char buf[PATH_MAX];
 	const char *vault;
 	size_t count = 0;
-	enum exit_code code = which_vault(&vault, c, 0, buf);
+	enum exit_code code = target_vault(&vault, named(c, 0), buf);
 	int err;
 
 	if (code != EXIT_DONE)
@@ -139,7 +129,7 @@ enum exit_code cmd_restore(const struct command_line *c)
 	char buf[PATH_MAX], *end = NULL;
 	const char *vault, *text = c->argc > 0 ? c->argv[0] : "";
 	uint64_t number;
-	enum exit_code code = which_vault(&vault, c, 1, buf);
+	enum exit_code code = target_vault(&vault, named(c, 1), buf);
 	int err;
 
 	errno = 0;

@@ -23,22 +23,6 @@ static const char *argument(const struct command_line *c, int n,
 	return n < c->argc ? c->argv[n] : option;
 }
 
-/* The vault that a command makes or mounts; buf is room for the project's. */
-static enum exit_code which_vault(const char **ret,
-				  const struct command_line *c,
-				  char buf[static PATH_MAX])
-{
-	*ret = argument(c, 0, c->vault);
-	if (*ret != NULL)
-		return EXIT_DONE;
-	if (!target_project_vault(buf))
-		return msg_fail(EXIT_USAGE,
-				"no vault named, and no .tazpod folder here or "
-				"above");
-	*ret = buf;
-	return EXIT_DONE;
-}
-
 /* Append ",key=value" to *list, commas in value escaped.  0 or -ENOMEM. */
 static int append_option(char **list, const char *key, const char *value)
 {
@@ -88,7 +72,7 @@ enum exit_code cmd_create(const struct command_line *c)
 	enum exit_code code;
 
 	options_init(&o);
-	code = which_vault(&vault, c, buf);
+	code = target_vault(&vault, argument(c, 0, c->vault), buf);
 	if (code != EXIT_DONE)
 		goto out;
 	list = mount_options(c);
@@ -178,7 +162,8 @@ enum exit_code cmd_unlock(const struct command_line *c)
 {
 	char vault_buf[PATH_MAX], dir_buf[PATH_MAX];
 	const char *vault, *dir = argument(c, 1, c->mount);
-	enum exit_code code = which_vault(&vault, c, vault_buf);
+	enum exit_code code =
+		target_vault(&vault, argument(c, 0, c->vault), vault_buf);
 
 	if (code != EXIT_DONE)
 		return code;

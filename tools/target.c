@@ -11,7 +11,8 @@ static bool is_there(const char *path)
 	return access(path, F_OK) == 0;
 }
 
-bool target_project_vault(char path[static PATH_MAX])
+/* False: there is no project. */
+static bool project_vault(char path[static PATH_MAX])
 {
 	char dir[PATH_MAX], probe[PATH_MAX + 16];
 
@@ -29,6 +30,20 @@ bool target_project_vault(char path[static PATH_MAX])
 			return false;
 		*slash = '\0';
 	}
+}
+
+enum exit_code target_vault(const char **ret, const char *named,
+			    char buf[static PATH_MAX])
+{
+	*ret = named;
+	if (named != NULL)
+		return EXIT_DONE;
+	if (!project_vault(buf))
+		return msg_fail(EXIT_USAGE,
+				"no vault named, and no .tazpod folder here or "
+				"above");
+	*ret = buf;
+	return EXIT_DONE;
 }
 
 bool target_default_dir(char path[static PATH_MAX])
@@ -115,7 +130,7 @@ enum exit_code target_find(const struct mounted **ret, const struct mounted *m,
 					name);
 		return code;
 	}
-	if (target_project_vault(project))
+	if (project_vault(project))
 		code = find_named(ret, m, project);
 	if (code != EXIT_DONE)
 		return code;

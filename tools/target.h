@@ -11,10 +11,13 @@
 #include <stdbool.h>
 
 /*
- * The project's vault: .tazpod/vault/vault.tar.aes in the working folder or
- * the nearest one above that has a .tazpod.  False: there is no project.
+ * The vault that named is, or with NULL the project's, whose path is written
+ * to buf: .tazpod/vault/vault.tar.aes in the working folder or the nearest one
+ * above that has a .tazpod.  EXIT_DONE, or EXIT_USAGE if there is none, which
+ * has been said.
  */
-bool target_project_vault(char path[static PATH_MAX]);
+enum exit_code target_vault(const char **ret, const char *named,
+			    char buf[static PATH_MAX]);
 
 /*
  * Where a vault is mounted unless the user says: /home/tazpod/secrets in a
