@@ -48,23 +48,31 @@ is "$(field state "$M")" clean "reading changes nothing"
 is "$(field generation "$M")" "$generation" "and seals nothing"
 
 # Once the next key has been made ready, a second after the last seal.
+# The kernel may tell it of what it drops from its caches meanwhile; not each
+# time.
 pid=$(field pid "$M")
-sleep 2
-ticks "$pid" >"$W/ticks1"
-sleep 2
-ticks "$pid" >"$W/ticks2"
-same "$W/ticks1" "$W/ticks2" "a clean mount that nobody uses does nothing at all"
+for try in 1 2 3 4 5 6; do
+	sleep 2
+	ticks "$pid" >"$W/ticks1"
+	sleep 2
+	ticks "$pid" >"$W/ticks2"
+	! cmp -s "$W/ticks1" "$W/ticks2" || break
+done
+same "$W/ticks1" "$W/ticks2" \
+	"a clean mount that nobody uses does nothing at all (try $try)"
 
 # Changes at intervals that are shorter than the quiet that is waited for.
 generation=$(field generation "$M")
 i=0
+begin=$(now_ms)
 while [ $i -lt 40 ]; do
 	echo $i >>"$M/log"
 	sleep 0.05
 	i=$((i + 1))
 done
 sealed=$(($(field generation "$M") - generation))
-is "$((sealed >= 1 && sealed <= 8))" 1 \
+seconds=$((($(now_ms) - begin) / 1000))
+is "$((sealed >= 1 && sealed <= seconds + 3))" 1 \
 	"changes without a pause are sealed about every second ($sealed times)"
 lock "$M"
 
