@@ -63,22 +63,30 @@ static int add(struct generation **list, size_t *count, const struct store *s,
 	return 0;
 }
 
-int history_list(struct generation **ret, size_t *count, const struct store *s)
+/* The store's folder, to be read from its beginning, or NULL and errno. */
+static DIR *open_folder(const struct store *s)
 {
 	/* A descriptor of its own, whose position is nobody else's. */
 	int fd = openat(s->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+	int err = errno;
+
+	if (d == NULL && fd >= 0)
+		(void)close(fd);
+	errno = err;
+	return d;
+}
+
+int history_list(struct generation **ret, size_t *count, const struct store *s)
+{
+	DIR *d = open_folder(s);
 	const struct dirent *e;
 	int err = 0;
 
 	*ret = NULL;
 	*count = 0;
-	if (d == NULL) {
-		err = -errno;
-		if (fd >= 0)
-			(void)close(fd);
-		return err;
-	}
+	if (d == NULL)
+		return -errno;
 	while (err == 0 && (e = readdir(d)) != NULL)
 		err = add(ret, count, s, e->d_name);
 	(void)closedir(d);
@@ -165,6 +173,23 @@ int history_keep(struct store *s, const struct history_policy *policy,
 	}
 	free(list);
 	return err;
+}
+
+bool history_conflict(char name[static NAME_MAX + 1], const struct store *s)
+{
+	const size_t len = strlen(s->name);
+	DIR *d = open_folder(s);
+	const struct dirent *e;
+
+	name[0] = '\0';
+	while (d != NULL && (e = readdir(d)) != NULL)
+		if (strncmp(e->d_name, s->name, len) == 0 &&
+		    strncmp(e->d_name + len, ".conflict-", 10) == 0 &&
+		    strcmp(e->d_name, name) > 0)
+			(void)snprintf(name, NAME_MAX + 1, "%s", e->d_name);
+	if (d != NULL)
+		(void)closedir(d);
+	return name[0] != '\0';
 }
 
 int history_load(struct blob *ret, const struct store *s, uint64_t number,

@@ -10,6 +10,8 @@
 
 #include "store.h"
 
+#include <limits.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <time.h>
@@ -42,6 +44,12 @@ int history_list(struct generation **ret, size_t *count, const struct store *s);
  */
 int history_keep(struct store *s, const struct history_policy *policy,
 		 uint64_t number);
+
+/*
+ * Write into name that of a file which store_save_beside() has left, the
+ * latest.  False: there is none.
+ */
+bool history_conflict(char name[static NAME_MAX + 1], const struct store *s);
 
 /* Read an older vault: store_load() with its number. */
 int history_load(struct blob *ret, const struct store *s, uint64_t number,

@@ -2,6 +2,7 @@
 #include "openvault.h"
 
 #include "askpass.h"
+#include "fs/history.h"
 #include "mounts.h"
 
 #include <errno.h>
@@ -110,7 +111,7 @@ static enum exit_code lock_and_read(struct opened *v, const struct options *o,
 {
 	/* Sealed bytes are never much more than what is in them. */
 	const uint64_t limit = 2 * o->size + (64 << 20);
-	char text[32];
+	char text[32], name[NAME_MAX + 1];
 	int err = o->read_only ? -EROFS : open_store(&v->store, path);
 
 	if (err == -EROFS) {
@@ -126,6 +127,10 @@ static enum exit_code lock_and_read(struct opened *v, const struct options *o,
 				path, size_text(text, o->size));
 	if (err != 0)
 		return complain_store(err, path);
+	if (history_conflict(name, v->store))
+		msg_say("%s: %s is beside it, what an earlier mount could not "
+			"save in its place; see tazpodfs(8)",
+			path, name);
 	if (v->read_only && !o->read_only)
 		msg_say("%s: its folder cannot be written, or the file is a "
 			"mount point: mounting read-only",

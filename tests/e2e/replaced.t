@@ -85,6 +85,11 @@ umount -l "$M"
 holds 'unmounted, its daemon ends: it has kept what it had' \
 	wait_for 30 gone "$daemon"
 is "$(opens "$V".conflict-*)" 5 'beside the file that is there now'
+mkdir -p "$W/look"
+run "$TAZPODFS" -o "passfile=$PASS" "$V" "$W/look"
+like "$(cat "$W/err")" "vault.conflict-.* is beside it" \
+	'the next mount tells of it'
+lock "$W/look"
 mv "$V".conflict-* "$V"
 
 # Its folder goes.
