@@ -76,7 +76,6 @@ is "$(opens "$V")" 2 'and nothing is lost'
 is "$(echo "$V".conflict-*)" "$V.conflict-*" 'nor left over'
 
 # It is not to be had back: the mount is given up.
-new_vault "$W/other"
 mount_vault "$V" "$M"
 echo 5 >"$M/one"
 mv "$W/other" "$V"
