@@ -4,7 +4,6 @@
 #include "pages.h"
 #include "poison.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 struct chunk *chunk_of(const void *p)
@@ -120,11 +119,25 @@ void chunk_run_free(struct run *r)
 		return;
 	pool->empty++;
 	/*
-	 * Locking costs more than writing, so what is freed may soon be needed
-	 * again: an eighth stays, and one for a busy edge.
+	 * Locking costs more than writing, and what is freed may soon be
+	 * needed again.
 	 */
-	if (pool->empty > 1 + pool->count / 8 && pool->count > pool->keep)
+	if (pool->empty > 1 + pool->count / 2 && pool->count > pool->keep)
 		chunk_free(c);
+}
+
+bool chunk_trim(struct pool *pool, size_t spare)
+{
+	struct chunk *c = pool->chunks;
+
+	if (pool->empty <= spare || pool->count <= pool->keep)
+		return false;
+	while (c != NULL && !is_empty(c))
+		c = c->next;
+	if (c == NULL)
+		return false;
+	chunk_free(c);
+	return true;
 }
 
 void chunk_wipe(struct pool *pool)

@@ -10,6 +10,7 @@
  *	guard page | header | unit | unit | ... | unit | guard page
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -66,6 +67,12 @@ struct chunk *chunk_of(const void *p);
 
 /* Add an empty chunk to pool.  NULL if no more memory can be locked. */
 struct chunk *chunk_new(struct pool *pool);
+
+/*
+ * Give one empty chunk of pool back, if there are more than spare.  False:
+ * there was none to give.
+ */
+bool chunk_trim(struct pool *pool, size_t spare);
 
 /* A run of units units in pool, all zero, or NULL. */
 struct run *chunk_run_new(struct pool *pool, size_t units,

@@ -261,6 +261,25 @@ static size_t usable(void *p)
 				     : (size_t)r->units * CHUNK_UNIT;
 }
 
+static void *alloc(size_t size)
+{
+	if (size <= SMALL_MAX)
+		return small_alloc(size);
+	if (size <= (size_t)RUN_MAX * CHUNK_UNIT)
+		return run_alloc(size);
+	return huge_alloc(size);
+}
+
+/* Has something been given back that was kept for later? */
+static bool find_room(void)
+{
+	bool found = false;
+
+	while (chunk_trim(&arena.common, 0))
+		found = true;
+	return found;
+}
+
 void *mem_alloc(size_t size)
 {
 	void *p;
@@ -268,12 +287,9 @@ void *mem_alloc(size_t size)
 	if (size == 0)
 		size = 1;
 	(void)pthread_mutex_lock(&arena.lock);
-	if (size <= SMALL_MAX)
-		p = small_alloc(size);
-	else if (size <= (size_t)RUN_MAX * CHUNK_UNIT)
-		p = run_alloc(size);
-	else
-		p = huge_alloc(size);
+	p = alloc(size);
+	if (p == NULL && find_room())
+		p = alloc(size);
 	(void)pthread_mutex_unlock(&arena.lock);
 	if (p == NULL)
 		errno = ENOMEM;
@@ -352,6 +368,17 @@ size_t mem_size(size_t size)
 	return (slab + pieces - 1) / pieces;
 }
 
+void mem_trim(void)
+{
+	bool more = true;
+
+	while (more) {
+		(void)pthread_mutex_lock(&arena.lock);
+		more = chunk_trim(&arena.common, 1 + arena.common.count / 8);
+		(void)pthread_mutex_unlock(&arena.lock);
+	}
+}
+
 size_t mem_locked(void)
 {
 	return pages_locked();
@@ -364,7 +391,9 @@ int mem_reserve(size_t bytes)
 
 	(void)pthread_mutex_lock(&arena.lock);
 	while (err == 0 && arena.reserve.count < chunks)
-		err = chunk_new(&arena.reserve) != NULL ? 0 : -ENOMEM;
+		err = chunk_new(&arena.reserve) != NULL || find_room()
+			      ? 0
+			      : -ENOMEM;
 	/* After a failure some may be more than promised, which harms nobody.
 	 */
 	if (err == 0 && arena.reserve.keep < chunks)

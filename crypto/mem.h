@@ -65,6 +65,12 @@ int mem_reserve(size_t bytes);
  */
 bool mem_use_reserve(bool use);
 
+/*
+ * Give back what is kept for the next allocations beyond an eighth: for when
+ * things have come to rest.  Nobody else has to wait for more than a chunk.
+ */
+void mem_trim(void);
+
 /* Bytes locked at present, guard pages not counted. */
 size_t mem_locked(void);
 

@@ -74,6 +74,7 @@ static void do_job(struct saver *s, struct job *job)
 	job->sealed_bytes = sealed.len;
 	job->params = *vault_params(s->parts.vault);
 	blob_free(&sealed);
+	mem_trim();
 }
 
 /* Wait for a job or the end; true: neither came for a while. */

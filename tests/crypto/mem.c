@@ -135,7 +135,8 @@ static void refuses_sizes_that_no_machine_has(void **state)
 		assert_null(mem_realloc(p, sizes[i]));
 		assert_true(is_filled(p, 100, 0));
 	}
-	assert_int_equal(mem_locked(), locked);
+	/* What was kept for later may have been given back for it. */
+	assert_true(mem_locked() <= locked);
 	mem_free(p);
 }
 
@@ -284,6 +285,9 @@ static void gives_back_what_many_pieces_took(void **state)
 	assert_true(mem_locked() >= locked + 2 * MIB);
 	for (size_t i = 0; i < COUNT; i++)
 		mem_free(pieces[i]);
+	/* Some of it is kept, until nobody seems to need it. */
+	assert_true(mem_locked() <= locked + 3 * MIB);
+	mem_trim();
 	assert_true(mem_locked() <= locked + MIB);
 }
 
