@@ -30,34 +30,22 @@ static ssize_t io_read(int fd, void *buf, size_t len, void *userdata)
 	return read(fd, buf, len < m->request_size ? len : m->request_size);
 }
 
-/*
- * Put a small reply together, since the kernel pins a page for each piece.
- * Returns its length, 0 if it is not small.
- */
-static size_t gather(uint8_t *reply, const struct iovec *iov, int count)
-{
-	size_t len = 0;
-
-	for (int i = 0; i < count; i++) {
-		if (iov[i].iov_len > FUSE_OPS_REPLY - len)
-			return 0;
-		memcpy(reply + len, iov[i].iov_base, iov[i].iov_len);
-		len += iov[i].iov_len;
-	}
-	return len;
-}
-
 static ssize_t io_writev(int fd, struct iovec *iov, int count, void *userdata)
 {
 	struct mount *m = userdata;
-
+	size_t len = 0;
 	ssize_t done;
-	size_t len;
+	uint8_t *to;
 
 	fuse_patch_reply(&m->patch, m->request, iov, count);
-	len = gather(m->reply, iov, count);
-	if (len == 0)
+	for (int i = 0; i < count; i++)
+		len += iov[i].iov_len;
+	if (len > FUSE_OPS_REPLY)
 		return writev(fd, iov, count);
+	/* A small one in one piece, since the kernel pins a page for each. */
+	to = m->reply;
+	for (int i = 0; i < count; i++)
+		to = mempcpy(to, iov[i].iov_base, iov[i].iov_len);
 	done = write(fd, m->reply, len);
 	explicit_bzero(m->reply, len);
 	return done;
@@ -127,12 +115,15 @@ int mount_start(struct mount **ret, const char *dir,
 {
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
 	struct mount *m = mem_alloc(sizeof(*m));
-	int err = m != NULL ? add_options(&args, options) : -ENOMEM;
 	bool mounted = false;
+	int err;
 
+	if (m == NULL)
+		return -ENOMEM;
+	m->event = -1;
+	err = add_options(&args, options);
 	if (err != 0)
 		goto out;
-	m->event = -1;
 	m->parts = *parts;
 	tree_allocate_ahead(parts->tree);
 	m->events = *events;

@@ -58,8 +58,9 @@ static int add(struct generation **list, size_t *count, const struct store *s,
 	if (more == NULL)
 		return -ENOMEM;
 	*list = more;
-	more[(*count)++] = (struct generation){number, (uint64_t)st.st_size,
-					       st.st_mtim, st.st_ctim};
+	more[(*count)++] =
+		(struct generation){number, st.st_ino, (uint64_t)st.st_size,
+				    st.st_mtim, st.st_ctim};
 	return 0;
 }
 
@@ -117,6 +118,20 @@ static time_t due_in(const struct generation *g, size_t count, unsigned seconds)
 	return left;
 }
 
+/* Has the file, as it is now, been kept already? */
+static bool is_kept(const struct store *s, const struct generation *g,
+		    size_t count)
+{
+	struct stat st;
+	bool found = false;
+
+	if (fstatat(s->dir, s->name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return false;
+	for (size_t i = 0; i < count; i++)
+		found = found || g[i].ino == st.st_ino;
+	return found;
+}
+
 /* Give the file one more name, with number or the first free one after all. */
 static int name_it(const struct store *s, uint64_t number, uint64_t last)
 {
@@ -160,7 +175,7 @@ int history_keep(struct store *s, const struct history_policy *policy,
 	if (err == 0)
 		left = due_in(list, count, policy->seconds);
 	s->history_due = uptime() + (left > 0 ? left : policy->seconds);
-	if (err != 0 || left > 0) {
+	if (err != 0 || left > 0 || is_kept(s, list, count)) {
 		free(list);
 		return err;
 	}

@@ -14,10 +14,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <time.h>
 
 struct generation {
 	uint64_t number;
+	ino_t ino;
 	uint64_t size;
 	struct timespec sealed, kept; /* when it was written, and replaced */
 };
@@ -35,9 +37,9 @@ struct history_policy {
 int history_list(struct generation **ret, size_t *count, const struct store *s);
 
 /*
- * Keep the file as it is now, which is about to be replaced, if it is due, and
- * remove the oldest ones beyond policy->keep.  number is its generation, 0 if
- * it has none.
+ * Keep the file as it is now, which is about to be replaced, if it is due and
+ * is not kept already, as after a save that failed; and remove the oldest ones
+ * beyond policy->keep.  number is its generation, 0 if it has none.
  *
  * 0, also if it was not due; -ESTALE or -ENOENT if the file is not ours, or the
  * -errno of the step that failed: on a filesystem without hard links -EPERM.

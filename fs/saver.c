@@ -28,6 +28,7 @@ struct waiter {
 struct job {
 	struct snapshot snapshot;
 	enum vault_salt salt;
+	uint64_t replaced; /* generation of the vault that is in place */
 	int err;
 	bool beside;
 	uint64_t sealed_bytes;
@@ -56,7 +57,6 @@ struct saver {
 /* Seal and store one snapshot.  The sealing thread alone uses the vault. */
 static void do_job(struct saver *s, struct job *job)
 {
-	const uint64_t generation = vault_params(s->parts.vault)->generation;
 	struct blob sealed = {0};
 
 	job->err =
@@ -64,7 +64,7 @@ static void do_job(struct saver *s, struct job *job)
 	/* A save that keeps no older vault is better than none. */
 	if (job->err == 0)
 		(void)history_keep(s->parts.store, &s->parts.history,
-				   generation);
+				   job->replaced);
 	if (job->err == 0)
 		job->err = store_save(s->parts.store, &sealed);
 	/* What has taken our place is not ours to overwrite, and what we have
@@ -187,7 +187,11 @@ static void tell(struct waiter **list, int err)
 /* Begin a seal for those who wait for the next one. */
 static void begin(struct saver *s)
 {
-	struct job job = {.salt = s->next_salt};
+	struct job job = {
+		.salt = s->next_salt,
+		/* A seal that was not stored has used up its number. */
+		.replaced = s->state.params.generation,
+	};
 	int err = snapshot_take(&job.snapshot, s->parts.tree);
 
 	s->waiting = s->next;

@@ -49,6 +49,7 @@ enum exit_code cmd_history(const struct command_line *c)
 	char buf[PATH_MAX];
 	const char *vault;
 	size_t count = 0;
+	bool is_gone;
 	enum exit_code code = target_vault(&vault, named(c, 0), buf);
 	int err;
 
@@ -56,10 +57,13 @@ enum exit_code cmd_history(const struct command_line *c)
 		return code;
 	err = store_open_readonly(&s, vault);
 	/* Of a vault that was removed the older ones may still be there. */
-	if (err == -ENOENT)
+	is_gone = err == -ENOENT;
+	if (is_gone)
 		err = store_create(&s, vault);
 	if (err == 0)
 		err = history_list(&list, &count, s);
+	if (err == 0 && is_gone && count == 0)
+		err = -ENOENT;
 	if (err != 0)
 		code = msg_fail(EXIT_FAILED, "%s: %s", vault, msg_error(err));
 	if (code == EXIT_DONE && c->json)

@@ -136,6 +136,7 @@ static void on_last_save(void *ctx, int err)
 		       "%s: unmounted, and another file is in its place; what "
 		       "was mounted is kept beside it, as NAME.conflict-TIME",
 		       store_path(d->vault.store));
+		tell_lockers(d, err);
 		loop_stop(d->loop);
 		return;
 	}

@@ -17,6 +17,11 @@ print(*[g["number"] for g in json.load(sys.stdin)])'
 new_vault "$V"
 is "$("$TAZPOD" history "$V")" "$V: no older vaults are kept" \
 	"a new vault has no history"
+run "$TAZPOD" history "$W/nosuch"
+is "$status $(cat "$W/err")" \
+	"1 tazpod: $W/nosuch: No such file or directory" \
+	"what is not there has none, which is said"
+is "$(find "$W" -maxdepth 1 -name '*nosuch*')" "" "and nothing is made"
 mount_vault "$V" "$M"
 echo one >"$M/file"
 "$TAZPOD" save -q "$M"

@@ -85,6 +85,24 @@ static void the_oldest_go(void **state)
 	store_close(s);
 }
 
+/* Saves that fail must not push the older ones out with copies of one. */
+static void what_is_kept_already_is_not_kept_again(void **state)
+{
+	struct store *s;
+
+	(void)state;
+	write_file("v", "one", 3);
+	s = opened();
+	assert_int_equal(history_keep(s, &always, 1), 0);
+	put(s, "two");
+	for (unsigned i = 0; i < 5; i++)
+		assert_int_equal(history_keep(s, &always, 2), 0);
+	assert_int_equal(count_of(s), 2);
+	assert_holds(s, 1, "one");
+	assert_holds(s, 2, "two");
+	store_close(s);
+}
+
 static void not_more_often_than_asked(void **state)
 {
 	const struct history_policy hourly = {.keep = 3, .seconds = 3600};
@@ -144,8 +162,10 @@ static void names_of_others_are_left_alone(void **state)
 	assert_int_equal(symlink("v", in_folder("v.~4~")), 0);
 	s = opened();
 	assert_int_equal(count_of(s), 0);
-	for (unsigned i = 10; i < 20; i++)
+	for (unsigned i = 10; i < 20; i++) {
 		assert_int_equal(history_keep(s, &always, i), 0);
+		put(s, "two");
+	}
 	for (size_t i = 0; i < COUNT(names); i++)
 		assert_true(exists(names[i]));
 	assert_int_equal(count_of(s), 3);
@@ -208,6 +228,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		in_new_folder(what_is_replaced_is_kept_under_its_number),
 		in_new_folder(the_oldest_go),
+		in_new_folder(what_is_kept_already_is_not_kept_again),
 		in_new_folder(not_more_often_than_asked),
 		in_new_folder(a_number_that_is_missing_or_taken_is_replaced),
 		in_new_folder(names_of_others_are_left_alone),

@@ -446,6 +446,39 @@ static int start(void **state)
 	return crypto_start();
 }
 
+/* A seal that could not be stored has used up a number all the same. */
+static void an_older_vault_is_kept_under_the_number_that_it_has(void **state)
+{
+	const struct saver_parts parts = {
+		.vault = vault,
+		.store = store,
+		.tree = tree,
+		.history = {.keep = 5},
+	};
+	struct generation *g = NULL;
+	struct seal_params p;
+	struct blob b = {0};
+	size_t count = 0;
+
+	(void)state;
+	saver_stop(saver);
+	assert_int_equal(saver_start(&saver, &parts), 0);
+	write_at(tree, file, 0, (const uint8_t *)"1", 1);
+	assert_int_equal(saver_flush(saver), 0);
+	write_at(tree, file, 0, (const uint8_t *)"2", 1);
+	gate.err = ENOSPC;
+	assert_int_equal(saver_flush(saver), -ENOSPC);
+	gate.err = 0;
+	assert_int_equal(saver_flush(saver), 0);
+	assert_int_equal(history_list(&g, &count, store), 0);
+	assert_int_equal(count, 1);
+	assert_int_equal(history_load(&b, store, g[0].number, MIB), 0);
+	assert_int_equal(seal_parse(&p, &b), 0);
+	assert_int_equal(p.generation, g[0].number);
+	blob_free(&b);
+	free(g);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -458,6 +491,7 @@ int main(void)
 		saver_test(a_change_during_a_seal_is_not_in_it),
 		saver_test(an_error_reaches_all_and_the_changes_stay_unsealed),
 		saver_test(who_asked_during_a_seal_that_fails_gets_another_try),
+		saver_test(an_older_vault_is_kept_under_the_number_that_it_has),
 		saver_test(one_fresh_salt_is_enough_for_all_who_share_a_seal),
 		saver_test(a_flush_waits_for_what_is_under_way_and_what_is_not),
 		saver_test(
