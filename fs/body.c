@@ -176,25 +176,27 @@ static uint32_t charge_of(const struct body *b, uint64_t index, size_t need)
 	return share > had ? share - had : 0;
 }
 
-/* The part of len bytes at off that lies in the extent of off. */
-static size_t part_of(uint64_t off, uint64_t len)
+/* May len bytes at off be charged, if left is what there is?  0 or -ENOSPC. */
+static int check_space(const struct body *b, uint64_t left, uint64_t off,
+		       uint64_t len)
 {
-	size_t n = BODY_EXTENT - off % BODY_EXTENT;
+	while (len > 0) {
+		size_t n = body_part(off, len);
+		uint32_t charge =
+			charge_of(b, off / BODY_EXTENT, off % BODY_EXTENT + n);
 
-	return n < len ? n : (size_t)len;
+		if (charge > left)
+			return -ENOSPC;
+		left -= charge;
+		off += n;
+		len -= n;
+	}
+	return 0;
 }
 
 bool body_would_grow(const struct body *b, uint64_t off, size_t len)
 {
-	while (len > 0) {
-		size_t n = part_of(off, len);
-
-		if (charge_of(b, off / BODY_EXTENT, off % BODY_EXTENT + n) > 0)
-			return true;
-		off += n;
-		len -= n;
-	}
-	return false;
+	return check_space(b, 0, off, len) != 0;
 }
 
 /*
@@ -240,11 +242,9 @@ ssize_t body_write(struct body *b, struct quota *q, uint64_t off,
 
 	while (done < len) {
 		size_t at = off % BODY_EXTENT;
-		size_t n = BODY_EXTENT - at;
+		size_t n = body_part(off, len - done);
 		struct extent *e;
 
-		if (n > len - done)
-			n = len - done;
 		err = extent_own(&e, b, q, off / BODY_EXTENT, at + n);
 		if (err != 0)
 			break;
@@ -322,26 +322,6 @@ int body_truncate(struct body *b, struct quota *q, uint64_t size)
 	return body_punch(b, q, size, UINT64_MAX - size);
 }
 
-/* Would len bytes at off be within the quota?  0 or -ENOSPC. */
-static int check_space(const struct body *b, const struct quota *q,
-		       uint64_t off, uint64_t len)
-{
-	uint64_t left = q->limit - q->used;
-
-	while (len > 0) {
-		size_t n = part_of(off, len);
-		uint32_t charge =
-			charge_of(b, off / BODY_EXTENT, off % BODY_EXTENT + n);
-
-		if (charge > left)
-			return -ENOSPC;
-		left -= charge;
-		off += n;
-		len -= n;
-	}
-	return 0;
-}
-
 /* Remove the extents from off to end that have no page yet. */
 static void drop_unmarked(struct body *b, struct quota *q, uint64_t off,
 			  uint64_t end)
@@ -356,12 +336,12 @@ static void drop_unmarked(struct body *b, struct quota *q, uint64_t off,
 int body_allocate(struct body *b, struct quota *q, uint64_t off, uint64_t len)
 {
 	uint64_t start = off, end = off + len;
-	int err = check_space(b, q, off, len);
+	int err = check_space(b, q->limit - q->used, off, len);
 	struct extent *e;
 
 	/* Pages are marked when all is there: so a failure can be undone. */
 	while (err == 0 && off < end) {
-		size_t n = part_of(off, end - off);
+		size_t n = body_part(off, end - off);
 
 		err = extent_own(&e, b, q, off / BODY_EXTENT,
 				 off % BODY_EXTENT + n);
@@ -371,11 +351,11 @@ int body_allocate(struct body *b, struct quota *q, uint64_t off, uint64_t len)
 		drop_unmarked(b, q, start, end);
 		return err;
 	}
-	for (off = start; off < end; off += part_of(off, end - off)) {
+	for (off = start; off < end; off += body_part(off, end - off)) {
 		e = body_extent_at(b, off / BODY_EXTENT);
 		if (e != NULL)
 			e->pages |= pages_of(off % BODY_EXTENT,
-					     part_of(off, end - off));
+					     body_part(off, end - off));
 	}
 	return 0;
 }

@@ -7,7 +7,7 @@
  * memory, kept only where something was written.  The list of them and each of
  * them count their references, so that a copy for a snapshot takes no memory:
  * it shares the list, and a write after it goes to a list and an extent of its
- * own.  All of this belongs to one thread; another may read what is shared.
+ * own.  All of this has one user at a time; another may read what is shared.
  */
 
 #include <stdbool.h>

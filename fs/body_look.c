@@ -40,7 +40,7 @@ int body_map(const struct body *b, uint64_t off, size_t len,
 	while (len > 0) {
 		const struct extent *e = body_extent_at(b, off / BODY_EXTENT);
 		size_t at = off % BODY_EXTENT;
-		size_t n = BODY_EXTENT - at < len ? BODY_EXTENT - at : len;
+		size_t n = body_part(off, len);
 		size_t have = e != NULL && e->room > at ? e->room - at : 0;
 
 		if (have > n)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Each function finds its nodes, calls the tree, and answers.  Whatever
- * crosses to the kernel does so from the bounce buffer, which is wiped.
+ * Each function finds its nodes, calls the tree, and answers.  What a
+ * file holds crosses to the kernel from where it lies; listings and the like
+ * from the bounce buffer, which is wiped.
  *
  * The tree changes by the kernel's requests alone, so the kernel may keep all
  * it has learnt, for ever: names, their absence, attributes, data, listings.

@@ -8,7 +8,7 @@
  * Everybody who asks while a seal is under way shares the next one, which
  * begins after all of them asked.
  *
- * All functions belong to the thread that owns the tree.
+ * All functions are called by one thread at a time, the user of the tree.
  */
 
 #include "history.h"

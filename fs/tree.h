@@ -5,7 +5,8 @@
 /*
  * The vault as a tree of nodes in locked memory.  It follows POSIX in what
  * each call does to link counts and times, and checks no permissions: the
- * kernel does (default_permissions).  A tree belongs to one thread.
+ * kernel does (default_permissions).  A tree has one user
+ * at a time.
  *
  * A node lives while it has a name or the kernel knows it (lookups), so an
  * unlinked file stays usable while it is open.  Errors are -errno, as the

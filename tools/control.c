@@ -257,6 +257,19 @@ void control_end(struct control *c)
 
 /* The client's half. */
 
+uint64_t control_number(const char *body, const char *key)
+{
+	size_t len = strlen(key);
+
+	while (body != NULL && *body != '\0') {
+		if (strncmp(body, key, len) == 0 && body[len] == '=')
+			return strtoull(body + len + 1, NULL, 10);
+		body = strchr(body, '\n');
+		body = body != NULL ? body + 1 : NULL;
+	}
+	return 0;
+}
+
 /* Connect to the daemon.  A descriptor, or -ECONNREFUSED. */
 static int connect_to(uid_t owner, dev_t dev)
 {

@@ -10,6 +10,7 @@
 
 #include "fs/loop.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <sys/types.h>
 
@@ -58,6 +59,9 @@ struct control_answer {
 	int err;    /* 0 or -errno */
 	char *body; /* "key=value" lines; malloc'd */
 };
+
+/* The number of key in the lines of an answer's body, 0 if it has none. */
+uint64_t control_number(const char *body, const char *key);
 
 /*
  * Ask the daemon of owner's mount with device number dev for word ("status",

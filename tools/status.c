@@ -14,36 +14,13 @@
 
 enum { NS_PER_SECOND = 1000000000, KIB = 1 << 10, MIB = 1 << 20 };
 
-/* The value of key in "key=value" lines; malloc'd, "" if it is missing. */
-static char *value_of(const char *body, const char *key)
-{
-	size_t len = strlen(key);
-
-	for (const char *p = body; p != NULL && *p != '\0';) {
-		if (strncmp(p, key, len) == 0 && p[len] == '=')
-			return strndup(p + len + 1, strcspn(p + len + 1, "\n"));
-		p = strchr(p, '\n');
-		p = p != NULL ? p + 1 : NULL;
-	}
-	return strdup("");
-}
-
-static uint64_t number_of(const char *body, const char *key)
-{
-	char *value = value_of(body, key);
-	uint64_t n = value != NULL ? strtoull(value, NULL, 10) : 0;
-
-	free(value);
-	return n;
-}
-
 static const char *state_of(const char *body)
 {
-	if (number_of(body, "read_only") != 0)
+	if (control_number(body, "read_only") != 0)
 		return "read-only";
-	if (number_of(body, "sealing") != 0)
+	if (control_number(body, "sealing") != 0)
 		return "sealing";
-	return number_of(body, "dirty") != 0 ? "dirty" : "clean";
+	return control_number(body, "dirty") != 0 ? "dirty" : "clean";
 }
 
 /* bytes with a unit, into buf. */
@@ -61,24 +38,24 @@ static const char *human(char buf[static 32], uint64_t bytes)
 static void print_count(const char *body, const char *key, const char *one,
 			const char *many)
 {
-	uint64_t n = number_of(body, key);
+	uint64_t n = control_number(body, key);
 
 	(void)printf("%" PRIu64 " %s, ", n, n == 1 ? one : many);
 }
 
 static void print_envelope(const char *body)
 {
-	const uint64_t ns = number_of(body, "sealed_ns");
+	const uint64_t ns = control_number(body, "sealed_ns");
 	const time_t sealed = (time_t)(ns / NS_PER_SECOND);
 	char when[64] = "";
 	struct tm tm;
 
 	if (ns != 0 && localtime_r(&sealed, &tm) != NULL)
 		(void)strftime(when, sizeof(when), ", sealed %F %T", &tm);
-	(void)printf("format      %" PRIu64, number_of(body, "format"));
-	if (number_of(body, "generation") != 0)
+	(void)printf("format      %" PRIu64, control_number(body, "format"));
+	if (control_number(body, "generation") != 0)
 		(void)printf(", generation %" PRIu64 "%s",
-			     number_of(body, "generation"), when);
+			     control_number(body, "generation"), when);
 	(void)putchar('\n');
 }
 
@@ -96,21 +73,24 @@ static void print_text(const struct mounted *m, const char *body)
 	}
 	print_envelope(body);
 	(void)printf("state       %s\n", state_of(body));
-	if (number_of(body, "last_error") != 0)
-		(void)printf("last seal   failed: %s\n",
-			     msg_error(-(int)number_of(body, "last_error")));
+	if (control_number(body, "last_error") != 0)
+		(void)printf(
+			"last seal   failed: %s\n",
+			msg_error(-(int)control_number(body, "last_error")));
 	(void)printf("contents    ");
 	print_count(body, "files", "file", "files");
 	print_count(body, "folders", "folder", "folders");
-	(void)printf("%s of %s\n", human(used, number_of(body, "used_bytes")),
-		     human(limit, number_of(body, "limit_bytes")));
-	if (number_of(body, "skipped") != 0)
+	(void)printf("%s of %s\n",
+		     human(used, control_number(body, "used_bytes")),
+		     human(limit, control_number(body, "limit_bytes")));
+	if (control_number(body, "skipped") != 0)
 		(void)printf("not kept    %" PRIu64 " sockets or "
 			     "devices\n",
-			     number_of(body, "skipped"));
+			     control_number(body, "skipped"));
 	(void)printf("locked      %s of memory\n",
-		     human(locked, number_of(body, "locked_bytes")));
-	(void)printf("daemon      pid %" PRIu64 "\n", number_of(body, "pid"));
+		     human(locked, control_number(body, "locked_bytes")));
+	(void)printf("daemon      pid %" PRIu64 "\n",
+		     control_number(body, "pid"));
 }
 
 /* Paths are bytes; those that are not UTF-8 lose what JSON cannot say. */
@@ -149,7 +129,8 @@ static json_t *to_json(const struct mounted *m, const char *body)
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		(void)json_object_set_new(
 			o, numbers[i],
-			json_integer((json_int_t)number_of(body, numbers[i])));
+			json_integer(
+				(json_int_t)control_number(body, numbers[i])));
 	return o;
 }
 

@@ -57,17 +57,12 @@ static bool parse(struct request *r, int argc, char *argv[])
 static int watch_daemon(const struct mounted *m)
 {
 	struct control_answer answer = {0};
-	const char *at = NULL;
-	int fd = -1;
+	uint64_t pid = 0;
 
-	if (control_ask(&answer, m->owner, m->dev, "status") == 0 &&
-	    answer.body != NULL)
-		at = strstr(answer.body, "\npid=");
-	if (at != NULL)
-		fd = (int)syscall(SYS_pidfd_open,
-				  (pid_t)strtol(at + 5, NULL, 10), 0);
+	if (control_ask(&answer, m->owner, m->dev, "status") == 0)
+		pid = control_number(answer.body, "pid");
 	free(answer.body);
-	return fd;
+	return pid > 0 ? (int)syscall(SYS_pidfd_open, (pid_t)pid, 0) : -1;
 }
 
 /* Run umount(8) without helpers; it says itself what goes wrong. */
@@ -116,10 +111,11 @@ static bool save(const struct mounted *m, bool quiet)
 static int end(const struct request *r, const struct mounted *m)
 {
 	enum { SECONDS = 60 };
+	const bool anyway = r->force || r->lazy;
 	struct pollfd p = {.events = POLLIN};
 	int status;
 
-	if (m != NULL && !save(m, r->force || r->lazy) && !r->force && !r->lazy)
+	if (m != NULL && !save(m, anyway) && !anyway)
 		return UMOUNT_FAILED;
 	p.fd = m != NULL ? watch_daemon(m) : -1;
 	status = unmount(r);

@@ -98,13 +98,8 @@ static double requests(const struct side *s)
 	struct stat st;
 
 	must(fstat(s->top, &st) == 0, "stat");
-	if (control_ask(&answer, geteuid(), st.st_dev, "status") == 0 &&
-	    answer.body != NULL) {
-		const char *at = strstr(answer.body, "\nrequests=");
-
-		if (at != NULL)
-			count = strtod(strchr(at, '=') + 1, NULL);
-	}
+	if (control_ask(&answer, geteuid(), st.st_dev, "status") == 0)
+		count = (double)control_number(answer.body, "requests");
 	free(answer.body);
 	return count;
 }
