@@ -56,9 +56,8 @@ struct daemon {
 	int mount_id;		   /* in mountinfo; -1: not known */
 	int signals, retry;	   /* descriptors, or -1 */
 	bool locking;		   /* a lock is under way */
-	bool frozen;
-	bool unmounted;	 /* from outside */
-	bool ready;	 /* was announced */
+	bool unmounted;		   /* from outside */
+	bool ready;		   /* was announced */
 	bool by_signal;	 /* somebody without a connection wants the lock */
 	int retry_error; /* that was logged last */
 	struct control_request *lockers[LOCKERS_MAX];
@@ -86,12 +85,6 @@ static void last_save(struct daemon *d)
 		on_last_save(d, err);
 }
 
-static void freeze(struct daemon *d, bool frozen)
-{
-	d->frozen = frozen;
-	mount_freeze(d->mount, frozen);
-}
-
 /* There will be no lock, for this reason. */
 static void tell_lockers(struct daemon *d, int err)
 {
@@ -106,7 +99,7 @@ static void give_up_lock(struct daemon *d, int err)
 	if (d->by_signal)
 		syslog(LOG_ERR, "%s: cannot save: %s; it stays mounted",
 		       store_path(d->vault.store), msg_error(err));
-	freeze(d, false);
+	mount_freeze(d->mount, false);
 	tell_lockers(d, err);
 }
 
@@ -149,7 +142,7 @@ static void on_last_save(void *ctx, int err)
 		give_up_lock(d, err);
 		return;
 	}
-	freeze(d, true);
+	mount_freeze(d->mount, true);
 	if (dirty)
 		last_save(d);
 	else
