@@ -54,26 +54,36 @@ struct saver {
 	bool job_given, job_done, stop;
 };
 
+int saver_seal(struct store *store, struct vault *v, const struct snapshot *s,
+	       enum vault_salt salt)
+{
+	struct source again;
+	int err = store_begin(store);
+
+	if (err == 0)
+		err = vault_seal(store_sink(store), v, s, salt);
+	if (err == 0)
+		err = store_reread(store, &again);
+	return err == 0 ? vault_verify(v, again) : err;
+}
+
 /* Seal and store one snapshot.  The sealing thread alone uses the vault. */
 static void do_job(struct saver *s, struct job *job)
 {
-	struct blob sealed = {0};
+	struct store *store = s->parts.store;
 
-	job->err =
-		vault_seal(&sealed, s->parts.vault, &job->snapshot, job->salt);
+	job->err = saver_seal(store, s->parts.vault, &job->snapshot, job->salt);
 	/* A save that keeps no older vault is better than none. */
 	if (job->err == 0)
-		(void)history_keep(s->parts.store, &s->parts.history,
-				   job->replaced);
+		(void)history_keep(store, &s->parts.history, job->replaced);
 	if (job->err == 0)
-		job->err = store_save(s->parts.store, &sealed);
+		job->err = store_commit(store);
 	/* What has taken our place is not ours to overwrite, and what we have
 	 * is not to be in memory alone. */
-	job->beside = job->err == -ESTALE &&
-		      store_save_beside(s->parts.store, &sealed) == 0;
-	job->sealed_bytes = sealed.len;
+	job->beside = job->err == -ESTALE && store_commit_beside(store) == 0;
+	store_abort(store);
+	job->sealed_bytes = store_size(store);
 	job->params = *vault_params(s->parts.vault);
-	blob_free(&sealed);
 	mem_trim();
 }
 
@@ -121,6 +131,12 @@ static void *seal_loop(void *ctx)
 	return NULL;
 }
 
+/* What a seal has kept for the next is the first to go. */
+static bool relieve(void *ctx)
+{
+	return vault_relieve(ctx);
+}
+
 /* A condition whose timeouts no change of the date can stretch. */
 static void init_wake(struct saver *s)
 {
@@ -154,8 +170,10 @@ int saver_start(struct saver **ret, const struct saver_parts *parts)
 	}
 	(void)pthread_mutex_init(&s->lock, NULL);
 	init_wake(s);
+	mem_on_pressure(relieve, parts->vault);
 	err = -pthread_create(&s->thread, NULL, seal_loop, s);
 	if (err != 0) {
+		mem_on_pressure(NULL, NULL);
 		(void)close(s->event);
 		free(s);
 		return err;
@@ -330,6 +348,7 @@ void saver_stop(struct saver *s)
 	(void)pthread_cond_signal(&s->wake);
 	(void)pthread_mutex_unlock(&s->lock);
 	(void)pthread_join(s->thread, NULL);
+	mem_on_pressure(NULL, NULL);
 	tell(&s->next, -EIO);
 	saver_collect(s);
 	(void)pthread_mutex_destroy(&s->lock);

@@ -37,6 +37,14 @@ struct saver_state {
 	struct seal_params params; /* of the last sealed vault */
 };
 
+/*
+ * Seal s into the store's temporary file, read it back and verify it, for
+ * store_commit(), or for store_abort() after an error.  Errors: store_begin(),
+ * vault_seal(), store_reread(), vault_verify().
+ */
+int saver_seal(struct store *store, struct vault *v, const struct snapshot *s,
+	       enum vault_salt salt);
+
 /* What a saver brings together; it borrows all three until saver_stop(). */
 struct saver_parts {
 	struct vault *vault;

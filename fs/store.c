@@ -11,10 +11,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FILE_MODE = 0600, STEP = 1 << 20 };
+enum { LOCK_MODE = 0600 };
 
-/* Why the last call failed, as -errno: never 0, even if errno is. */
-static int failed(void)
+int store_failed(void)
 {
 	int err = errno;
 
@@ -70,12 +69,12 @@ static struct store *store_new(char *path, int *err)
 	struct store *s = path != NULL ? calloc(1, sizeof(*s)) : NULL;
 	char *slash;
 
-	*err = failed();
+	*err = store_failed();
 	if (s == NULL) {
 		free(path);
 		return NULL;
 	}
-	s->dir = s->lock = -1;
+	s->dir = s->lock = s->file = -1;
 	s->path = path;
 	slash = strrchr(path, '/');
 	s->name = slash + 1;
@@ -87,7 +86,7 @@ static struct store *store_new(char *path, int *err)
 	    s->beside_name != NULL)
 		s->dir = open(slash == path ? "/" : path,
 			      O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	*err = failed();
+	*err = store_failed();
 	*slash = '/';
 	if (s->dir >= 0)
 		return s;
@@ -95,18 +94,39 @@ static struct store *store_new(char *path, int *err)
 	return NULL;
 }
 
-/* Take the lock, or say who cannot: -EAGAIN, -EROFS or another failed(). */
+/* Take the lock, or say who cannot: -EAGAIN, -EROFS or another store_failed().
+ */
 static int take_lock(struct store *s)
 {
 	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
 	s->lock = openat(s->dir, s->lock_name,
-			 O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
+			 O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, LOCK_MODE);
 	if (s->lock < 0)
-		return errno == EACCES || errno == EPERM ? -EROFS : failed();
+		return errno == EACCES || errno == EPERM ? -EROFS
+							 : store_failed();
 	if (fcntl(s->lock, F_OFD_SETLK, &whole) != 0)
-		return errno == EACCES ? -EAGAIN : failed();
+		return errno == EACCES ? -EAGAIN : store_failed();
 	return 0;
+}
+
+int store_lock_file(int fd)
+{
+	/* Of the same kind for all who replace it, whom the side file keeps
+	 * apart; it shuts out who overwrites it. */
+	struct flock whole = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+
+	if (fcntl(fd, F_OFD_SETLK, &whole) == 0)
+		return 0;
+	/* A filesystem without such locks is no reason to refuse. */
+	return errno == EAGAIN || errno == EACCES ? -EAGAIN : 0;
+}
+
+/* Lock the file, too. */
+static int take_file(struct store *s)
+{
+	s->file = openat(s->dir, s->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	return s->file >= 0 ? store_lock_file(s->file) : store_failed();
 }
 
 /* Can the file be replaced by a rename? */
@@ -125,7 +145,7 @@ static int check_regular(const struct store *s)
 	if (s->name[0] == '\0') /* "/" has no last component */
 		return -EISDIR;
 	if (fstatat(s->dir, s->name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-		return failed();
+		return store_failed();
 	if (S_ISDIR(st.st_mode))
 		return -EISDIR;
 	return S_ISREG(st.st_mode) ? 0 : -ENOTSUP;
@@ -174,6 +194,8 @@ int store_open(struct store **ret, const char *path)
 		err = -EROFS;
 	else
 		err = take_lock(s);
+	if (err == 0)
+		err = take_file(s);
 	return hand_out(ret, s, err);
 }
 
@@ -199,7 +221,7 @@ static int read_all(int fd, uint8_t *buf, size_t len)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return failed();
+			return store_failed();
 		if (n == 0)
 			return -EIO; /* it shrank meanwhile */
 		buf += n;
@@ -216,9 +238,9 @@ int store_read(struct blob *ret, struct stat *st, const struct store *s,
 	int err = 0;
 
 	if (fd < 0)
-		return failed();
+		return store_failed();
 	if (fstat(fd, st) != 0) {
-		err = failed();
+		err = store_failed();
 		goto out;
 	}
 	if ((uint64_t)st->st_size > limit) {
@@ -281,71 +303,12 @@ int store_load(struct blob *ret, struct store *s, uint64_t limit)
 	return 0;
 }
 
-static int write_all(int fd, const uint8_t *buf, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, buf, len < STEP ? len : STEP);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return failed();
-		buf += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
-/* Give fd the owner of the old file, and a mode that is no wider than its. */
-static int keep_owner(const struct store *s, int fd)
-{
-	struct stat old;
-
-	if (fstatat(s->dir, s->name, &old, AT_SYMLINK_NOFOLLOW) != 0)
-		return errno == ENOENT ? 0 : failed();
-	/* Only root can give it away; for others it is theirs, as it should. */
-	if (fchown(fd, old.st_uid, old.st_gid) != 0 && errno != EPERM)
-		return failed();
-	if (fchmod(fd, (old.st_mode & FILE_MODE) | S_IRUSR) != 0)
-		return failed();
-	return 0;
-}
-
-/* Write b to the temporary file, durably. */
-static int write_temp(struct store *s, const struct blob *b)
-{
-	int fd, err;
-
-	/* The lock is ours, so a file that is there is a crash's. */
-	if (unlinkat(s->dir, s->temp_name, 0) != 0 && errno != ENOENT)
-		return failed();
-	fd = openat(s->dir, s->temp_name,
-		    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-		    FILE_MODE);
-	if (fd < 0)
-		return failed();
-	/* A full disk is found out here, where the filesystem can tell. */
-	do
-		err = b->len > 0 ? posix_fallocate(fd, 0, (off_t)b->len) : 0;
-	while (err == EINTR);
-	err = err == EOPNOTSUPP || err == EINVAL ? 0 : -err;
-	if (err == 0)
-		err = write_all(fd, b->data, b->len);
-	if (err == 0)
-		err = keep_owner(s, fd);
-	if (err == 0 && fsync(fd) != 0)
-		err = failed();
-	if (close(fd) != 0 && err == 0)
-		err = failed();
-	return err;
-}
-
 int store_check(const struct store *s)
 {
 	struct stat st;
 
 	if (fstatat(s->dir, s->name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-		return failed();
+		return store_failed();
 	if (!s->known)
 		return 0;
 	if (st.st_dev == s->seen.st_dev && st.st_ino == s->seen.st_ino &&
@@ -359,52 +322,9 @@ int store_check(const struct store *s)
 	return -ESTALE;
 }
 
-/* Remember the file that has just been put in place. */
-static void remember(struct store *s)
+uint64_t store_size(const struct store *s)
 {
-	s->known = fstatat(s->dir, s->name, &s->seen, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
-int store_save(struct store *s, const struct blob *b)
-{
-	int err;
-
-	if (s->lock < 0)
-		return -EROFS;
-	err = store_check(s);
-	if (err == 0 || err == -ENOENT)
-		err = write_temp(s, b);
-	else
-		return err;
-	if (err == 0 && renameat(s->dir, s->temp_name, s->dir, s->name) != 0)
-		err = failed();
-	if (err != 0) {
-		(void)unlinkat(s->dir, s->temp_name, 0);
-		return err;
-	}
-	remember(s);
-	remember_edge(s, b);
-	if (fsync(s->dir) != 0)
-		return failed();
-	/* What was kept there is older than this. */
-	if (s->beside && unlinkat(s->dir, s->beside_name, 0) == 0)
-		s->beside = false;
-	return 0;
-}
-
-int store_save_beside(struct store *s, const struct blob *b)
-{
-	int err = s->lock < 0 ? -EROFS : write_temp(s, b);
-
-	if (err == 0 && renameat2(s->dir, s->temp_name, s->dir, s->beside_name,
-				  s->beside ? 0 : RENAME_NOREPLACE) != 0)
-		err = failed();
-	if (err != 0) {
-		(void)unlinkat(s->dir, s->temp_name, 0);
-		return err;
-	}
-	s->beside = true;
-	return fsync(s->dir) == 0 ? 0 : failed();
+	return s->known ? (uint64_t)s->seen.st_size : 0;
 }
 
 const char *store_path(const struct store *s)
@@ -421,8 +341,11 @@ void store_close(struct store *s)
 	    faccessat(s->dir, s->name, F_OK, AT_SYMLINK_NOFOLLOW) != 0 &&
 	    errno == ENOENT)
 		(void)unlinkat(s->dir, s->lock_name, 0);
+	store_abort(s);
 	if (s->dir >= 0)
 		(void)close(s->dir);
+	if (s->file >= 0)
+		(void)close(s->file);
 	if (s->lock >= 0)
 		(void)close(s->lock);
 	free(s->path);

@@ -3,6 +3,7 @@
 
 #include "askpass.h"
 #include "fs/history.h"
+#include "fs/saver.h"
 #include "mounts.h"
 
 #include <errno.h>
@@ -277,9 +278,11 @@ static int seal_first(struct opened *v, const struct options *o)
 	if (err == 0)
 		err = snapshot_take(&s, t);
 	if (err == 0)
-		err = vault_seal(&v->sealed, v->vault, &s, VAULT_SESSION);
+		err = saver_seal(v->store, v->vault, &s, VAULT_SESSION);
 	if (err == 0)
-		err = store_save(v->store, &v->sealed);
+		err = store_commit(v->store);
+	if (err == 0)
+		err = store_load(&v->sealed, v->store, UINT64_MAX);
 	snapshot_release(&s);
 	tree_free(t);
 	return err;
