@@ -335,6 +335,31 @@ static void a_full_disk_is_seen_first(void **state)
 	blob_free(&b);
 }
 
+/* As after an error that another program's fsync was told of. */
+static void an_image_that_was_never_written_is_seen(void **state)
+{
+	struct inplace_found f;
+	struct blob file;
+
+	(void)state;
+	old_blob.len = 5000;
+	new_blob.len = 4000;
+	device_start(old_blob.data, old_blob.len);
+	device.lie_at = 8; /* that of the image, which is call 7 */
+	assert_int_equal(inplace_replace(device.fd, &new_blob), -EIO);
+	assert_clean(&old_blob);
+	/* And if the process that wrote it is gone. */
+	kill_at(8);
+	device.lie_at = 1;
+	file = device_read();
+	assert_int_equal(inplace_find(&f, &file), 0);
+	assert_int_equal(f.state, INPLACE_NEW);
+	assert_int_equal(inplace_repair(device.fd, &file, &f), -EIO);
+	blob_free(&file);
+	allow(&old_blob, NULL, NULL);
+	repair_now();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -344,6 +369,7 @@ int main(void)
 		cmocka_unit_test(a_failed_call_leaves_old_or_new),
 		cmocka_unit_test(a_vault_that_ends_in_zeros_keeps_them),
 		cmocka_unit_test(a_full_disk_is_seen_first),
+		cmocka_unit_test(an_image_that_was_never_written_is_seen),
 	};
 
 	fill_random(old_bytes, sizeof(old_bytes), 1);
