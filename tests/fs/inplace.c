@@ -246,6 +246,22 @@ static void absurd_numbers_are_no_journal(void **state)
 	blob_free(&b);
 }
 
+/* An old length so large that, rounded up, it is 0: all else is consistent. */
+static void a_length_that_wraps_around_is_no_journal(void **state)
+{
+	struct blob b = make_whole(5000, 6000);
+	uint8_t *r = record_of(&b);
+
+	(void)state;
+	put_le(r + 24, 8, UINT64_MAX - 4095 + 904);
+	put_le(r + 32, 8, 0);
+	put_le(r + 40, 8, 8192 + 8192);
+	r[4095] = 1;
+	sign_record(r);
+	assert_found(&b, INPLACE_CLEAN, 0, b.len);
+	blob_free(&b);
+}
+
 static void every_altered_bit_of_a_record_is_seen(void **state)
 {
 	struct blob b = make_whole(5000, 6000);
@@ -408,6 +424,7 @@ int main(void)
 		cmocka_unit_test(a_whole_image_is_the_vault),
 		cmocka_unit_test(a_record_of_a_newer_version_is_left_alone),
 		cmocka_unit_test(absurd_numbers_are_no_journal),
+		cmocka_unit_test(a_length_that_wraps_around_is_no_journal),
 		cmocka_unit_test(every_altered_bit_of_a_record_is_seen),
 		cmocka_unit_test(no_bytes_lead_out_of_the_file),
 		cmocka_unit_test(replacing_leaves_the_new_vault_alone),

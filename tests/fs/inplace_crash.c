@@ -335,6 +335,22 @@ static void a_full_disk_is_seen_first(void **state)
 	blob_free(&b);
 }
 
+/* Where no space can be reserved, all is in use before the front is touched. */
+static void a_full_disk_is_seen_before_the_front_is_touched(void **state)
+{
+	struct blob b;
+
+	(void)state;
+	old_blob.len = 600;
+	new_blob.len = VERSION_MAX;
+	kill_at(10);
+	assert_string_equal(device.failed, "pwrite");
+	b = device_read();
+	assert_same_bytes(b.data, old_bytes, 600);
+	assert_same_bytes(b.data + 4096, new_bytes + 4096, VERSION_MAX - 4096);
+	blob_free(&b);
+}
+
 /* As after an error that another program's fsync was told of. */
 static void an_image_that_was_never_written_is_seen(void **state)
 {
@@ -369,6 +385,8 @@ int main(void)
 		cmocka_unit_test(a_failed_call_leaves_old_or_new),
 		cmocka_unit_test(a_vault_that_ends_in_zeros_keeps_them),
 		cmocka_unit_test(a_full_disk_is_seen_first),
+		cmocka_unit_test(
+			a_full_disk_is_seen_before_the_front_is_touched),
 		cmocka_unit_test(an_image_that_was_never_written_is_seen),
 	};
 
