@@ -399,7 +399,8 @@ static int heal(int fd, uint64_t len)
 
 int inplace_replace(int fd, const struct blob *b)
 {
-	struct ending old, new = judge_ending(b->data, b->len, b->len);
+	const struct ending new = judge_ending(b->data, b->len, b->len);
+	struct ending old = {0};
 	struct layout l;
 	int err;
 

@@ -158,6 +158,17 @@ static void without_a_record_the_old_vault_is_found(void **state)
 	}
 }
 
+/* Zeros behind what reaches to the record: no step leaves that. */
+static void zeros_alone_are_no_journal(void **state)
+{
+	struct blob b = make_grown(60, 4097);
+
+	(void)state;
+	memset(b.data, 'x', (size_t)(record_of(&b) - b.data));
+	assert_found(&b, INPLACE_CLEAN, 0, b.len);
+	blob_free(&b);
+}
+
 static void without_a_whole_image_the_old_vault_is_found(void **state)
 {
 	(void)state;
@@ -264,7 +275,7 @@ static void a_length_that_wraps_around_is_no_journal(void **state)
 
 static void every_altered_bit_of_a_record_is_seen(void **state)
 {
-	struct blob b = make_whole(5000, 6000);
+	struct blob b = make_whole(5000, 4500);
 	uint8_t *r = record_of(&b);
 	struct inplace_found f;
 
@@ -282,7 +293,7 @@ static void every_altered_bit_of_a_record_is_seen(void **state)
 			assert_true(err == 0 && f.state == INPLACE_CLEAN);
 		r[bit / 8] ^= (uint8_t)(1U << bit % 8);
 	}
-	assert_found(&b, INPLACE_NEW, 8192, 6000);
+	assert_found(&b, INPLACE_NEW, 8192, 4500);
 	blob_free(&b);
 }
 
@@ -381,9 +392,17 @@ static void what_is_no_vault_is_refused(void **state)
 	memset(zeros.data, 'x', 100);
 	assert_int_equal(inplace_replace(fd, &zeros), -EINVAL);
 	assert_int_equal(inplace_replace(fd, &journal), -EINVAL);
+	/* Nor one with something behind its record. */
+	journal.data[journal.len - 1] = 1;
+	assert_int_equal(inplace_replace(fd, &journal), -EINVAL);
 	assert_holds(fd, old_bytes, 5000);
 	assert_int_equal(ftruncate(fd, 5000 + 3584), 0);
 	assert_int_equal(inplace_replace(fd, &b), -EINVAL);
+	/* And a record that makes no sense there is not written over. */
+	record_of(&journal)[100] ^= 1;
+	assert_int_equal(pwrite(fd, journal.data, journal.len, 0), journal.len);
+	assert_int_equal(inplace_replace(fd, &b), -EINVAL);
+	assert_holds(fd, journal.data, journal.len);
 	(void)close(fd);
 	/* One zero less will do. */
 	zeros.data[100] = 'x';
@@ -420,6 +439,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_file_without_a_journal_is_clean),
 		cmocka_unit_test(without_a_record_the_old_vault_is_found),
+		cmocka_unit_test(zeros_alone_are_no_journal),
 		cmocka_unit_test(without_a_whole_image_the_old_vault_is_found),
 		cmocka_unit_test(a_whole_image_is_the_vault),
 		cmocka_unit_test(a_record_of_a_newer_version_is_left_alone),
