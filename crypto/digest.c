@@ -49,6 +49,12 @@ int digest_end(struct digest *d, uint8_t out[static DIGEST_LEN])
 	return begin(d);
 }
 
+int digest_sha256(uint8_t out[static DIGEST_LEN], const uint8_t *p, size_t len)
+{
+	return EVP_Digest(p, len, out, NULL, EVP_sha256(), NULL) == 1 ? 0
+								      : -EIO;
+}
+
 void digest_free(struct digest *d)
 {
 	if (d == NULL)

@@ -7,6 +7,9 @@
     forge.py tar KIND > TAR.GZ        a hostile archive
     forge.py flip FILE OFFSET > FILE  one bit changed
     forge.py put FILE OFFSET HEX > FILE
+    forge.py journal OLD NEW STEP > FILE
+                                      OLD while it is replaced by NEW in place,
+                                      after step 1 to 4 of docs/FORMAT.md
 """
 import gzip
 import hashlib
@@ -104,6 +107,25 @@ def put(path, offset, new):
     return bytes(data)
 
 
+def journal(old, new, step):
+    def blocks(n):
+        return -(-n // 4096) * 4096
+
+    image_at = blocks(max(len(old), len(new)))
+    record_at = image_at + blocks(len(new))
+    record = b"TAZPOD2 journal\n" + struct.pack(
+        "<IIQQQ", 1, 0, len(old), image_at, len(new))
+    record += hashlib.sha256(new).digest()
+    record += hashlib.sha256(record).digest()
+    data = bytearray(record_at + 4096 + len(old) % 4096)
+    # Step 4 stops half way.
+    for first, at, part in ((1, 0, old), (2, record_at, record),
+                            (3, image_at, new), (4, 0, new[:len(new) // 2])):
+        if step >= first:
+            data[at:at + len(part)] = part
+    return bytes(data)
+
+
 def main(what, *args):
     if what == "seal":
         rounds = int(args[2]) if len(args) > 2 else 100000
@@ -122,6 +144,9 @@ def main(what, *args):
         out = put(args[0], int(args[1]), bytes([byte ^ 1]))
     elif what == "put":
         out = put(args[0], int(args[1]), bytes.fromhex(args[2]))
+    elif what == "journal":
+        with open(args[0], "rb") as old, open(args[1], "rb") as new:
+            out = journal(old.read(), new.read(), int(args[2]))
     else:
         sys.exit(__doc__)
     sys.stdout.buffer.write(out)
