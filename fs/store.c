@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "inplace.h"
 #include "store_impl.h"
 
 #include <errno.h>
@@ -110,11 +111,11 @@ static int take_lock(struct store *s)
 	return 0;
 }
 
-int store_lock_file(int fd)
+int store_lock_file(int fd, bool alone)
 {
-	/* Of the same kind for all who replace it, whom the side file keeps
-	 * apart; it shuts out who overwrites it. */
-	struct flock whole = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+	/* Those who rename share it, since the side file keeps them apart. */
+	struct flock whole = {.l_type = alone ? F_WRLCK : F_RDLCK,
+			      .l_whence = SEEK_SET};
 
 	if (fcntl(fd, F_OFD_SETLK, &whole) == 0)
 		return 0;
@@ -122,11 +123,15 @@ int store_lock_file(int fd)
 	return errno == EAGAIN || errno == EACCES ? -EAGAIN : 0;
 }
 
-/* Lock the file, too. */
+/* Open the file itself, too, and lock it. */
 static int take_file(struct store *s)
 {
-	s->file = openat(s->dir, s->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	return s->file >= 0 ? store_lock_file(s->file) : store_failed();
+	s->file = openat(s->dir, s->name,
+			 (s->is_in_place ? O_RDWR : O_RDONLY) | O_NOFOLLOW |
+				 O_CLOEXEC);
+	if (s->file >= 0)
+		return store_lock_file(s->file, s->is_in_place);
+	return errno == EACCES || errno == EPERM ? -EROFS : store_failed();
 }
 
 /* Can the file be replaced by a rename? */
@@ -196,21 +201,47 @@ int store_open(struct store **ret, const char *path)
 		err = take_lock(s);
 	if (err == 0)
 		err = take_file(s);
+	s->can_write = err == 0;
 	return hand_out(ret, s, err);
 }
 
-int store_create(struct store **ret, const char *path)
+int store_open_in_place(struct store **ret, const char *path)
+{
+	int err;
+	struct store *s = open_existing(path, &err);
+
+	if (s == NULL)
+		return err;
+	s->is_in_place = true;
+	err = take_file(s);
+	s->can_write = err == 0;
+	return hand_out(ret, s, err);
+}
+
+/* A store for a file that must not exist. */
+static int create(struct store **ret, const char *path, bool locked)
 {
 	int err;
 	struct store *s = store_new(resolve_new(path), &err);
 
 	if (s == NULL)
 		return err;
-	err = take_lock(s);
+	err = locked ? take_lock(s) : 0;
 	if (err == 0 &&
 	    faccessat(s->dir, s->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		err = -EEXIST;
+	s->can_write = err == 0;
 	return hand_out(ret, s, err);
+}
+
+int store_create(struct store **ret, const char *path)
+{
+	return create(ret, path, true);
+}
+
+int store_create_aside(struct store **ret, const char *path)
+{
+	return create(ret, path, false);
 }
 
 static int read_all(int fd, uint8_t *buf, size_t len)
@@ -230,30 +261,61 @@ static int read_all(int fd, uint8_t *buf, size_t len)
 	return 0;
 }
 
-int store_read(struct blob *ret, struct stat *st, const struct store *s,
+/* The last bytes of the file fd, of which st is said. */
+static int read_edge(struct store_file *f, int fd)
+{
+	const size_t size = (size_t)f->st.st_size;
+	const size_t len = size < STORE_EDGE ? size : STORE_EDGE;
+	ssize_t n;
+
+	memset(f->edge, 0, sizeof(f->edge));
+	do
+		n = pread(fd, f->edge + STORE_EDGE - len, len,
+			  (off_t)(size - len));
+	while (n < 0 && errno == EINTR);
+	return n == (ssize_t)len ? 0 : -EIO;
+}
+
+/* Leave the vault alone of what is in the file. */
+static int find_vault(struct blob *b)
+{
+	struct inplace_found found;
+	int err = inplace_find(&found, b);
+
+	if (err != 0 || found.state == INPLACE_CLEAN)
+		return err;
+	memmove(b->data, b->data + found.off, found.len);
+	b->len = found.len;
+	return 0;
+}
+
+int store_read(struct blob *ret, struct store_file *f, const struct store *s,
 	       const char *name, uint64_t limit)
 {
+	/* A journal takes up to three times what the vault does. */
+	const uint64_t most =
+		limit < UINT64_MAX / 4 ? limit * 3 + (16 << 10) : UINT64_MAX;
 	struct blob b = {0};
 	int fd = openat(s->dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	int err = 0;
 
 	if (fd < 0)
 		return store_failed();
-	if (fstat(fd, st) != 0) {
+	if (fstat(fd, &f->st) != 0)
 		err = store_failed();
-		goto out;
-	}
-	if ((uint64_t)st->st_size > limit) {
+	else if ((uint64_t)f->st.st_size > most)
 		err = -EFBIG;
+	if (err != 0)
 		goto out;
-	}
-	b.len = (size_t)st->st_size;
+	b.len = (size_t)f->st.st_size;
 	b.data = malloc(b.len + 1); /* not of 0 bytes */
-	if (b.data == NULL) {
-		err = -ENOMEM;
-		goto out;
-	}
-	err = read_all(fd, b.data, b.len);
+	err = b.data != NULL ? read_all(fd, b.data, b.len) : -ENOMEM;
+	if (err == 0)
+		err = read_edge(f, fd);
+	if (err == 0)
+		err = find_vault(&b);
+	if (err == 0 && b.len > limit)
+		err = -EFBIG;
 	if (err != 0)
 		goto out;
 	*ret = b;
@@ -264,67 +326,89 @@ out:
 	return err;
 }
 
-static void remember_edge(struct store *s, const struct blob *b)
-{
-	size_t len = b->len < STORE_EDGE ? b->len : STORE_EDGE;
-
-	memset(s->edge, 0, sizeof(s->edge));
-	if (len > 0)
-		memcpy(s->edge, b->data + b->len - len, len);
-}
-
 /* Does the file end as what was read or written last? */
 static bool has_edge(const struct store *s)
 {
-	uint8_t edge[STORE_EDGE] = {0};
-	const size_t size = (size_t)s->seen.st_size;
-	size_t len = size < STORE_EDGE ? size : STORE_EDGE;
+	struct store_file now = {.st = s->seen.st};
 	int fd = openat(s->dir, s->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	bool same;
 
 	if (fd < 0)
 		return false;
-	same = pread(fd, edge, len, (off_t)(size - len)) == (ssize_t)len &&
-	       memcmp(edge, s->edge, sizeof(edge)) == 0;
+	same = read_edge(&now, fd) == 0 &&
+	       memcmp(now.edge, s->seen.edge, sizeof(now.edge)) == 0;
 	(void)close(fd);
 	return same;
 }
 
 int store_load(struct blob *ret, struct store *s, uint64_t limit)
 {
-	struct stat st;
-	int err = store_read(ret, &st, s, s->name, limit);
+	struct store_file f;
+	int err = store_read(ret, &f, s, s->name, limit);
 
 	if (err != 0)
 		return err;
-	s->seen = st;
+	s->seen = f;
 	s->known = true;
-	remember_edge(s, ret);
 	return 0;
+}
+
+void store_remember(struct store *s)
+{
+	s->known = fstat(s->file, &s->seen.st) == 0 &&
+		   read_edge(&s->seen, s->file) == 0;
+}
+
+int store_repair(struct store *s)
+{
+	struct inplace_found found;
+	struct blob b = {0};
+	int err;
+
+	if (!s->is_in_place)
+		return 0;
+	b.len = (size_t)s->seen.st.st_size;
+	b.data = malloc(b.len + 1);
+	if (b.data == NULL)
+		return -ENOMEM;
+	err = lseek(s->file, 0, SEEK_SET) < 0
+		      ? store_failed()
+		      : read_all(s->file, b.data, b.len);
+	if (err == 0)
+		err = inplace_find(&found, &b);
+	if (err == 0)
+		err = inplace_repair(s->file, &b, &found);
+	blob_free(&b);
+	store_remember(s);
+	return err;
 }
 
 int store_check(const struct store *s)
 {
+	const struct stat *seen = &s->seen.st;
 	struct stat st;
 
 	if (fstatat(s->dir, s->name, &st, AT_SYMLINK_NOFOLLOW) != 0)
 		return store_failed();
+	/* A mount of a file whose name is gone, or another file's now. */
+	if (s->is_in_place && st.st_nlink == 0)
+		return -ESTALE;
 	if (!s->known)
 		return 0;
-	if (st.st_dev == s->seen.st_dev && st.st_ino == s->seen.st_ino &&
-	    st.st_size == s->seen.st_size &&
-	    st.st_mtim.tv_sec == s->seen.st_mtim.tv_sec &&
-	    st.st_mtim.tv_nsec == s->seen.st_mtim.tv_nsec)
+	if (st.st_dev == seen->st_dev && st.st_ino == seen->st_ino &&
+	    st.st_size == seen->st_size &&
+	    st.st_mtim.tv_sec == seen->st_mtim.tv_sec &&
+	    st.st_mtim.tv_nsec == seen->st_mtim.tv_nsec)
 		return 0;
 	/* It may have been copied, or touched: no two seals end alike. */
-	if (S_ISREG(st.st_mode) && st.st_size == s->seen.st_size && has_edge(s))
+	if (S_ISREG(st.st_mode) && st.st_size == seen->st_size && has_edge(s))
 		return 0;
 	return -ESTALE;
 }
 
 uint64_t store_size(const struct store *s)
 {
-	return s->known ? (uint64_t)s->seen.st_size : 0;
+	return s->known ? (uint64_t)s->seen.st.st_size : 0;
 }
 
 const char *store_path(const struct store *s)

@@ -5,7 +5,8 @@
 /*
  * Sealed bytes in one file, replaced atomically: a temporary file in the same
  * folder, fsync, rename, fsync of the folder.  Whatever fails, the file is
- * the old one or the new one.  It never sees plaintext.
+ * the old one or the new one.  It never sees plaintext.  A file that cannot be
+ * renamed over can be overwritten in place, behind a journal (inplace.h).
  *
  * One writer at a time: an open-file-description lock on a side file,
  * .NAME.lock, since a lock on the file itself is lost with the first rename. It
@@ -37,8 +38,25 @@ int store_open(struct store **ret, const char *path);
 /* The same for reading alone: nothing is locked, nothing can be saved. */
 int store_open_readonly(struct store **ret, const char *path);
 
-/* The same for a file that must not exist yet: -EEXIST. */
+/*
+ * The same for a file that is to be overwritten, not replaced, and of which no
+ * older ones are kept (history.h).  Only that file is locked: what is beside it
+ * may be out of reach.  -EROFS if it cannot be written.
+ */
+int store_open_in_place(struct store **ret, const char *path);
+
+/* As store_open(), for a file that must not exist yet: -EEXIST. */
 int store_create(struct store **ret, const char *path);
+
+/* The same without a lock, for a file whose name nobody else knows. */
+int store_create_aside(struct store **ret, const char *path);
+
+/*
+ * Finish what an interrupted save left in a file that is overwritten in place,
+ * once what store_load() gave was found to be a vault.  0, also for any other
+ * store, or the errors of inplace_repair().
+ */
+int store_repair(struct store *s);
 
 /*
  * Read the whole file.  The caller frees *ret.  0, -EFBIG beyond limit bytes,

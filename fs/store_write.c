@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "inplace.h"
 #include "store_impl.h"
 
 #include <errno.h>
@@ -34,45 +35,49 @@ static void writing_free(struct writing *w)
 		(void)close(w->fd);
 	if (w->again >= 0)
 		(void)close(w->again);
+	blob_free(&w->image.blob);
 	free(w->buf);
 	free(w);
 }
 
-int store_begin(struct store *s)
+/* Make the temporary file, empty. */
+static int open_temp(struct store *s)
 {
-	struct writing *w;
-	int err;
+	struct writing *w = s->out;
 
-	if (s->lock < 0)
-		return -EROFS;
-	store_abort(s);
 	/* The lock is ours, so a file that is there is a crash's. */
 	if (unlinkat(s->dir, s->temp_name, 0) != 0 && errno != ENOENT)
 		return store_failed();
-	w = calloc(1, sizeof(*w));
-	if (w == NULL)
-		return -ENOMEM;
-	w->fd = w->again = -1;
-	s->out = w;
-	w->buf = malloc(BUFFER);
-	if (w->buf == NULL) {
-		store_abort(s);
-		return -ENOMEM;
-	}
 	/* To be read, too, since a lock for readers will be taken of it. */
 	w->fd = openat(s->dir, s->temp_name,
 		       O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
 		       FILE_MODE);
-	if (w->fd >= 0)
-		return 0;
-	err = store_failed();
+	return w->fd >= 0 ? 0 : store_failed();
+}
+
+int store_begin(struct store *s)
+{
+	int err = 0;
+
+	if (!s->can_write)
+		return -EROFS;
 	store_abort(s);
+	s->out = calloc(1, sizeof(*s->out));
+	if (s->out == NULL)
+		return -ENOMEM;
+	s->out->fd = s->out->again = -1;
+	if (s->is_in_place)
+		return 0;
+	s->out->buf = malloc(BUFFER);
+	err = s->out->buf != NULL ? open_temp(s) : -ENOMEM;
+	if (err != 0)
+		store_abort(s);
 	return err;
 }
 
 static int drain(struct writing *w)
 {
-	int err = write_all(w->fd, w->buf, w->filled);
+	int err = w->buf == NULL ? 0 : write_all(w->fd, w->buf, w->filled);
 
 	w->filled = 0;
 	return err;
@@ -92,12 +97,15 @@ static int take(void *ctx, const uint8_t *buf, size_t len)
 {
 	const struct store *s = ctx;
 	struct writing *w = s->out;
+	struct sink image;
 	int err = 0;
 
 	if (w == NULL)
 		return -EBADF;
-	if (len == 0)
-		return 0;
+	if (w->buf == NULL) {
+		image = blob_sink(&w->image);
+		return image.write(image.ctx, buf, len);
+	}
 	note_edge(w, buf, len);
 	while (err == 0 && len > 0) {
 		size_t n = BUFFER - w->filled;
@@ -119,6 +127,18 @@ struct sink store_sink(struct store *s)
 	return (struct sink){take, s};
 }
 
+static ssize_t give_image(void *ctx, uint8_t *buf, size_t len)
+{
+	struct writing *w = ctx;
+	size_t left = w->image.blob.len - w->given;
+
+	len = len < left ? len : left;
+	if (len > 0)
+		memcpy(buf, w->image.blob.data + w->given, len);
+	w->given += len;
+	return (ssize_t)len;
+}
+
 static ssize_t give(void *ctx, uint8_t *buf, size_t len)
 {
 	const struct writing *w = ctx;
@@ -137,6 +157,12 @@ int store_reread(struct store *s, struct source *ret)
 
 	if (err != 0)
 		return err;
+	/* It is read back from the disk before the front is touched. */
+	if (s->is_in_place) {
+		w->given = 0;
+		*ret = (struct source){give_image, w};
+		return 0;
+	}
 	/* While it is read, the disk can already be at work. */
 	(void)sync_file_range(w->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 	w->again =
@@ -192,10 +218,31 @@ static void take_over(struct store *s)
 		(void)close(s->file);
 	s->file = w->fd;
 	w->fd = -1;
-	s->known = fstatat(s->dir, s->name, &s->seen, AT_SYMLINK_NOFOLLOW) == 0;
-	memcpy(s->edge, w->edge, sizeof(s->edge));
-	writing_free(w);
-	s->out = NULL;
+	s->known =
+		fstatat(s->dir, s->name, &s->seen.st, AT_SYMLINK_NOFOLLOW) == 0;
+	memcpy(s->seen.edge, w->edge, sizeof(w->edge));
+}
+
+/* Put the temporary file, which is complete, in the file's place. */
+static int replace(struct store *s)
+{
+	int err = store_lock_file(s->out->fd, false);
+
+	if (err != 0)
+		return err;
+	if (renameat(s->dir, s->temp_name, s->dir, s->name) != 0)
+		return store_failed();
+	take_over(s);
+	return sync_fd(s->dir);
+}
+
+static int overwrite(struct store *s)
+{
+	int err = inplace_replace(s->file, &s->out->image.blob);
+
+	/* Its length may be another even after an error. */
+	store_remember(s);
+	return err;
 }
 
 int store_commit(struct store *s)
@@ -204,27 +251,33 @@ int store_commit(struct store *s)
 
 	if (s->out == NULL)
 		return -EBADF;
-	err = complete(s);
+	err = s->is_in_place ? 0 : complete(s);
 	if (err == 0) {
 		err = store_check(s);
 		if (err == -ESTALE)
 			return err;
-		err = err == -ENOENT ? 0 : err;
+		/* What is gone is written anew. */
+		err = err == -ENOENT && !s->is_in_place ? 0 : err;
 	}
 	if (err == 0)
-		err = store_lock_file(s->out->fd);
-	if (err == 0 && renameat(s->dir, s->temp_name, s->dir, s->name) != 0)
-		err = store_failed();
-	if (err != 0) {
-		store_abort(s);
-		return err;
-	}
-	take_over(s);
-	err = sync_fd(s->dir);
-	/* What was kept there is older than this. */
-	if (err == 0 && s->beside && unlinkat(s->dir, s->beside_name, 0) == 0)
+		err = s->is_in_place ? overwrite(s) : replace(s);
+	if (err == 0 && s->beside &&
+	    /* What was kept there is older than this. */
+	    unlinkat(s->dir, s->beside_name, 0) == 0)
 		s->beside = false;
+	store_abort(s);
 	return err;
+}
+
+/* What was to be written in place as a temporary file, complete. */
+static int image_to_temp(struct store *s)
+{
+	struct writing *w = s->out;
+	int err = open_temp(s);
+
+	if (err == 0)
+		err = write_all(w->fd, w->image.blob.data, w->image.blob.len);
+	return err == 0 ? sync_fd(w->fd) : err;
 }
 
 int store_commit_beside(struct store *s)
@@ -233,26 +286,28 @@ int store_commit_beside(struct store *s)
 
 	if (s->out == NULL)
 		return -EBADF;
-	if (renameat2(s->dir, s->temp_name, s->dir, s->beside_name,
-		      s->beside ? 0 : RENAME_NOREPLACE) != 0)
+	if (s->is_in_place)
+		err = image_to_temp(s);
+	if (err == 0 && renameat2(s->dir, s->temp_name, s->dir, s->beside_name,
+				  s->beside ? 0 : RENAME_NOREPLACE) != 0)
 		err = store_failed();
-	if (err != 0) {
-		store_abort(s);
-		return err;
+	if (err == 0) {
+		s->beside = true;
+		err = sync_fd(s->dir);
 	}
-	writing_free(s->out);
-	s->out = NULL;
-	s->beside = true;
-	return sync_fd(s->dir);
+	store_abort(s);
+	return err;
 }
 
 void store_abort(struct store *s)
 {
 	if (s->out == NULL)
 		return;
+	/* What was put in its place has no such name any more. */
+	if (s->out->fd >= 0)
+		(void)unlinkat(s->dir, s->temp_name, 0);
 	writing_free(s->out);
 	s->out = NULL;
-	(void)unlinkat(s->dir, s->temp_name, 0);
 }
 
 int store_save(struct store *s, const struct blob *b)
