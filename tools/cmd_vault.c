@@ -6,6 +6,7 @@
 #include "crypto/mem.h"
 #include "mounts.h"
 #include "openvault.h"
+#include "stale.h"
 #include "status.h"
 #include "target.h"
 
@@ -48,8 +49,7 @@ static int append_option(char **list, const char *key, const char *value)
 	return 0;
 }
 
-/* All options for tazpodfs as one list; malloc'd, NULL without memory. */
-static char *mount_options(const struct command_line *c)
+char *command_options(const struct command_line *c)
 {
 	char *list = strdup(c->options != NULL ? c->options : "rw");
 
@@ -75,7 +75,7 @@ enum exit_code cmd_create(const struct command_line *c)
 	code = target_vault(&vault, argument(c, 0, c->vault), buf);
 	if (code != EXIT_DONE)
 		goto out;
-	list = mount_options(c);
+	list = command_options(c);
 	code = list != NULL ? options_parse(&o, list)
 			    : msg_fail(EXIT_FAILED, "out of memory");
 	if (code != EXIT_DONE)
@@ -111,8 +111,9 @@ static bool is_unlocked(const struct command_line *c, const char *vault,
 	struct control_answer answer = {0};
 	struct mounted *m = NULL;
 
+	/* A dead one keeps nobody from mounting elsewhere. */
 	if (real != NULL && mounts_read(&m) == 0)
-		found = mounts_of(m, real);
+		found = stale_live_mount(m, real);
 	*code = EXIT_DONE;
 	if (found != NULL && control_ask(&answer, found->owner, found->dev,
 					 "status") == -ECONNREFUSED)
@@ -139,7 +140,7 @@ static bool is_unlocked(const struct command_line *c, const char *vault,
 static enum exit_code exec_tazpodfs(const struct command_line *c,
 				    const char *vault, const char *dir)
 {
-	char path[PATH_MAX], *list = mount_options(c), *slash;
+	char path[PATH_MAX], *list = command_options(c), *slash;
 	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 4);
 
 	if (list == NULL)
@@ -232,6 +233,20 @@ static enum exit_code complain(int err, const struct mounted *m,
 	}
 }
 
+/* Its daemon has died, and there is nothing to do but to end the mount. */
+static enum exit_code lock_dead(const struct mounted *m)
+{
+	if (stale_heal(m->dir) > 0)
+		return msg_fail(EXIT_FAILED,
+				"%s: the daemon of the mount there had died; "
+				"unmounted it; what was not sealed is lost",
+				m->dir);
+	return msg_fail(EXIT_FAILED,
+			"%s: its daemon has died, and the mount cannot be "
+			"ended; run 'umount %s'",
+			m->dir, m->dir);
+}
+
 /* Have the daemon of c's target do word. */
 static enum exit_code tell_daemon(const struct command_line *c,
 				  const char *word, const char *done)
@@ -250,7 +265,11 @@ static enum exit_code tell_daemon(const struct command_line *c,
 		err = control_ask(&answer, target->owner, target->dev, word);
 		if (err == 0)
 			err = answer.err;
-		code = complain(err, target, word);
+		if (err == -ECONNREFUSED && strcmp(word, "lock") == 0 &&
+		    stale_is_dead(target))
+			code = lock_dead(target);
+		else
+			code = complain(err, target, word);
 	}
 	if (code == EXIT_DONE && !c->quiet)
 		(void)printf("%s: %s\n", target->vault, done);

@@ -13,10 +13,17 @@ struct command_line {
 	const char *vault, *mount;		 /* --vault, --mount, or NULL */
 	const char *passfile, *passfd, *passcmd; /* or NULL */
 	const char *options;			 /* -o, or NULL */
+	const char *generation;			 /* --generation, or NULL */
 	bool json, quiet;
 	int argc; /* what is left */
 	char **argv;
 };
+
+/*
+ * All that c says of a mount as one list for options_parse(), malloc'd; NULL
+ * without memory.
+ */
+char *command_options(const struct command_line *c);
 
 enum exit_code cmd_create(const struct command_line *c);
 enum exit_code cmd_unlock(const struct command_line *c);
@@ -25,5 +32,6 @@ enum exit_code cmd_save(const struct command_line *c);
 enum exit_code cmd_history(const struct command_line *c);
 enum exit_code cmd_restore(const struct command_line *c);
 enum exit_code cmd_status(const struct command_line *c);
+enum exit_code cmd_cat(const struct command_line *c);
 
 #endif

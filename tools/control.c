@@ -290,6 +290,25 @@ static int connect_to(uid_t owner, dev_t dev)
 	return -ECONNREFUSED;
 }
 
+void control_forget(uid_t owner, dev_t dev)
+{
+	struct sockaddr_un a;
+
+	for (unsigned n = 0; n < RUNDIR_COUNT; n++) {
+		int fd;
+
+		if (!address(&a, n, owner, dev, false))
+			continue;
+		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		if (fd < 0)
+			return;
+		if (connect(fd, (struct sockaddr *)&a, sizeof(a)) != 0 &&
+		    errno == ECONNREFUSED)
+			(void)unlink(a.sun_path);
+		(void)close(fd);
+	}
+}
+
 /* A pidfd of the process that listens behind fd, or negative. */
 static int open_peer(int fd)
 {

@@ -54,6 +54,9 @@ void control_hide(struct control *c);
 /* The same, and release c.  NULL is a no-op. */
 void control_end(struct control *c);
 
+/* Remove the socket of a daemon that has died, if it left one. */
+void control_forget(uid_t owner, dev_t dev);
+
 /* What the other side gets. */
 struct control_answer {
 	int err;    /* 0 or -errno */

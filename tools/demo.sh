@@ -4,6 +4,8 @@
 set -eu
 B=$(cd "${B:-build}" && pwd)
 work=$(mktemp -d)
+XDG_STATE_HOME=$work/state
+export XDG_STATE_HOME
 
 cleanup()
 {

@@ -14,6 +14,7 @@ enum exit_code {
 	EXIT_IN_USE = 5,     /* by another mount */
 	EXIT_MEMORY = 6,     /* cannot be locked */
 	EXIT_MOUNT = 7,	     /* cannot mount */
+	EXIT_CONFLICT = 8,   /* another writer's, or older than one seen */
 };
 
 /* The name that messages begin with; name is not copied. */

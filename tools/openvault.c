@@ -5,6 +5,8 @@
 #include "fs/history.h"
 #include "fs/saver.h"
 #include "mounts.h"
+#include "seen.h"
+#include "stale.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -34,7 +36,7 @@ static bool is_mounted(const char *path)
 	bool found = false;
 
 	if (real != NULL && mounts_read(&m) == 0) {
-		found = mounts_of(m, real) != NULL;
+		found = stale_live_mount(m, real) != NULL;
 		mounts_free(m);
 	}
 	free(real);
@@ -139,6 +141,54 @@ static enum exit_code lock_and_read(struct opened *v, const struct options *o,
 	return EXIT_DONE;
 }
 
+/*
+ * Is the vault a copy that is kept beside another, NAME.~N~ or NAME.conflict-
+ * or NAME.rescue-TIME?  Whoever names one wants what it is.
+ */
+static bool is_kept_copy(const struct store *s)
+{
+	const char *name = strrchr(store_path(s), '/') + 1;
+	const size_t len = strlen(name);
+
+	return (len > 4 && name[len - 1] == '~' &&
+		strstr(name, ".~") != NULL) ||
+	       strstr(name, ".conflict-") != NULL ||
+	       strstr(name, ".rescue-") != NULL;
+}
+
+/*
+ * Is this the newest that was seen of the vault, as far as is known?  Asked
+ * before the passphrase is, of a header that nobody has verified: all that
+ * can come of that is a refusal.
+ */
+static enum exit_code check_seen(const struct opened *v,
+				 const struct options *o, const char *path)
+{
+	struct seal_params p;
+
+	if (o->rollback || is_kept_copy(v->store) ||
+	    seal_parse(&p, &v->sealed) != 0)
+		return EXIT_DONE;
+	return seen_check(&p, path);
+}
+
+/* Note what was opened, or made; the key has verified it. */
+static void note_seen(const struct opened *v, const struct options *o,
+		      const char *path)
+{
+	const struct seal_params *p = vault_params(v->vault);
+	int err;
+
+	if (is_kept_copy(v->store))
+		return;
+	err = o->rollback ? seen_accept(p) : seen_note(p);
+	if (err != 0)
+		msg_say("%s: its generation cannot be noted (%s), so an older "
+			"vault in its place would not be noticed; see "
+			"'XDG_STATE_HOME' in tazpodfs(8)",
+			path, strerror(-err));
+}
+
 /* Judge the envelope before anybody is asked for a passphrase. */
 static enum exit_code check_envelope(const struct opened *v, const char *path)
 {
@@ -236,12 +286,16 @@ enum exit_code openvault_open(struct opened *ret, const struct options *o,
 	if (code == EXIT_DONE)
 		code = check_envelope(&v, path);
 	if (code == EXIT_DONE)
-		code = unlock(&v, o, path);
+		code = check_seen(&v, o, path);
 	if (code == EXIT_DONE)
-		*ret = v;
-	else
+		code = unlock(&v, o, path);
+	if (code != EXIT_DONE) {
 		openvault_close(&v);
-	return code;
+		return code;
+	}
+	note_seen(&v, o, path);
+	*ret = v;
+	return EXIT_DONE;
 }
 
 static int new_tree(struct tree **ret, const struct options *o)
@@ -344,6 +398,7 @@ enum exit_code openvault_create(struct opened *ret, const struct options *o,
 	code = complain_create(err, path);
 	if (code != EXIT_DONE)
 		goto out;
+	note_seen(&v, o, path);
 	*ret = v;
 	v = (struct opened){0};
 out:

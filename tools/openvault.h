@@ -19,8 +19,10 @@ struct opened {
 
 /*
  * Open the vault at path: lock and read the file, get the passphrase, verify.
- * With o->create, a vault that is missing is made.  crypto_start() comes
- * first.  The caller closes *ret.  What goes wrong is said.
+ * With o->create, a vault that is missing is made.  An older one than was seen
+ * (seen.h) is refused without o->rollback: EXIT_CONFLICT; what is opened is
+ * noted as seen.  crypto_start() comes first.  The caller closes *ret.  What
+ * goes wrong is said.
  */
 enum exit_code openvault_open(struct opened *ret, const struct options *o,
 			      const char *path);

@@ -255,6 +255,8 @@ static int take_flag(struct options *o, const char *word)
 		o->create = true;
 	else if (strcmp(word, "nonempty") == 0)
 		o->nonempty = true;
+	else if (strcmp(word, "rollback") == 0)
+		o->rollback = true;
 	else if (strcmp(word, "nocache") == 0)
 		o->no_cache = true;
 	else if (strcmp(word, "writeback") == 0)

@@ -2,6 +2,7 @@
 #include "status.h"
 
 #include "control.h"
+#include "stale.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -65,6 +66,12 @@ static void print_text(const struct mounted *m, const char *body)
 
 	(void)printf("vault       %s\n", m->vault);
 	(void)printf("mounted at  %s\n", m->dir);
+	if (body == NULL && stale_is_dead(m)) {
+		(void)printf("state       dead: its daemon has died; 'tazpod "
+			     "lock %s', or unlocking there, ends it\n",
+			     m->dir);
+		return;
+	}
 	if (body == NULL) {
 		(void)printf("state       its daemon does not answer; end it "
 			     "with 'umount %s'\n",
@@ -123,6 +130,8 @@ static json_t *to_json(const struct mounted *m, const char *body)
 	(void)json_object_set_new(o, "vault", json_path(m->vault));
 	(void)json_object_set_new(o, "mount", json_path(m->dir));
 	(void)json_object_set_new(o, "answers", json_boolean(body != NULL));
+	if (body == NULL && stale_is_dead(m))
+		(void)json_object_set_new(o, "state", json_string("dead"));
 	if (body == NULL)
 		return o;
 	(void)json_object_set_new(o, "state", json_string(state_of(body)));

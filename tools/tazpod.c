@@ -15,6 +15,7 @@ static const struct option long_options[] = {
 	{"passfd", required_argument, NULL, 'd'},
 	{"passcmd", required_argument, NULL, 'c'},
 	{"options", required_argument, NULL, 'o'},
+	{"generation", required_argument, NULL, 'g'},
 	{"json", no_argument, NULL, 'j'},
 	{"quiet", no_argument, NULL, 'q'},
 	{"help", no_argument, NULL, 'h'},
@@ -37,8 +38,10 @@ static const struct command {
 	 cmd_status},
 	{"history", "[VAULT]", "list the older vaults that are kept", "vjh", 1,
 	 cmd_history},
-	{"restore", "N [VAULT]", "put an older vault in its place", "vqh", 2,
-	 cmd_restore},
+	{"restore", "N|FILE [VAULT]", "put an older vault in its place", "vqh",
+	 2, cmd_restore},
+	{"cat", "PATH [VAULT]", "print a file of a vault, without a mount",
+	 "vgpdcoh", 2, cmd_cat},
 };
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
@@ -73,9 +76,10 @@ static void print_command(FILE *out, const struct command *c)
 /* Store option letter into c.  False: it is not one of this command. */
 static bool set_option(struct command_line *c, int letter)
 {
-	const char **const values[] = {&c->vault,  &c->mount,	&c->passfile,
-				       &c->passfd, &c->passcmd, &c->options};
-	static const char letters[] = "vmpdco";
+	const char **const values[] = {&c->vault,     &c->mount,   &c->passfile,
+				       &c->passfd,    &c->passcmd, &c->options,
+				       &c->generation};
+	static const char letters[] = "vmpdcog";
 	const char *at = strchr(letters, letter);
 
 	if (letter == 'j')

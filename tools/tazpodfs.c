@@ -4,6 +4,7 @@
 #include "daemon.h"
 #include "msg.h"
 #include "options.h"
+#include "stale.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -29,7 +30,8 @@ static const char usage[] =
 	"  -o OPTIONS   ro, create, size=BYTES, nr_inodes=N, uid=N, gid=N,\n"
 	"               umask=OCTAL, allow_other, nonempty, nocache, "
 	"writeback,\n"
-	"               seal=TIME|close|off, seal_max=TIME, keep=N,\n"
+	"               seal=TIME|close|off, seal_max=TIME, keep=N, "
+	"rollback,\n"
 	"               passfile=FILE, passfd=N, passcmd=COMMAND, and "
 	"mount(8)'s\n"
 	"               own\n"
@@ -145,11 +147,26 @@ static enum exit_code complain_dead(const char *dir)
 			dir, dir);
 }
 
+/* Clear away what daemons of ours that have died left mounted at dir. */
+static void heal(const char *dir)
+{
+	int count = stale_heal(dir);
+
+	if (count > 0)
+		msg_say("%s: the daemon of the mount there had died; "
+			"unmounted it",
+			dir);
+	if (count < 0)
+		msg_say("%s: cannot unmount what is there: %s", dir,
+			strerror(-count));
+}
+
 /* Find out all that can be known before anybody is asked for a passphrase. */
 static enum exit_code check_place(struct arguments *a, const char *dir)
 {
 	struct stat st;
 
+	heal(dir);
 	if (realpath(dir, a->dir) == NULL || stat(a->dir, &st) != 0) {
 		if (errno == ENOTCONN)
 			return complain_dead(dir);

@@ -62,7 +62,7 @@ mount_vault "$V" "$M" keep=2
 is "$(cat "$M/file")" two "whole"
 lock "$M"
 
-for bad in "" 0 -1 x 1x 99999999999999999999; do
+for bad in "" 0 -1 00 99999999999999999999; do
 	run "$TAZPOD" restore "$bad" "$V"
 	is "$status" 2 "restore '$bad' is refused"
 done
@@ -79,4 +79,88 @@ mount_vault "$V" "$M" keep=0
 echo three >"$M/file"
 lock "$M"
 is "$(kept)" "" "keep=0 keeps none"
+
+## A file
+
+# opens FILE TEXT PROMISE: the vault holds that; and as many are kept.
+holds_text()
+{
+	mount_vault "$V" "$M" ro
+	is "$(cat "$M/file")" "$1" "$2"
+	lock "$M"
+}
+
+cp "$V" "$W/backup"
+mount_vault "$V" "$M" keep=0
+echo four >"$M/file"
+lock "$M"
+was=$(digest "$V")
+run "$TAZPOD" restore "$W/backup" "$V"
+is "$status $(cat "$W/out" "$W/err")" "0 $V: restored $W/backup; what was\
+ there is kept, see 'tazpod history'" "a backup is restored"
+holds_text three "and is the vault then"
+holds "a file of the user's own is left" test -e "$W/backup"
+is "$(digest "$V.~$(kept)~")" "$was" "what was there is kept"
+run sh -c 'cd "$1" && "$2" restore -q backup "$3"' sh "$W" "$TAZPOD" "$V"
+is "$status $(cat "$W/out" "$W/err")" "0 " "a name that is no number is a file"
+run "$TAZPOD" restore -q "$V.~$(kept | cut -d' ' -f1)~" "$V"
+is "$status" 0 "so is one that is kept"
+
+for kind in conflict rescue; do
+	cp "$W/backup" "$V.$kind-20010101T000000Z"
+	run "$TAZPOD" restore "$V.$kind-20010101T000000Z" "$V"
+	is "$status $(cat "$W/out" "$W/err")" "0 $V: restored\
+ $V.$kind-20010101T000000Z, which is removed; what was there is kept, see\
+ 'tazpod history'" "a $kind file takes the vault's place"
+	fails "and is gone from its own" test -e "$V.$kind-20010101T000000Z"
+	holds_text three "with what it held"
+done
+mkdir -m 700 -p "$W/state/tazpod/rescue" "$W/away"
+for file in "$W/state/tazpod/rescue/any" "$W/away/vault.conflict-1" \
+	"$W/other.conflict-1"; do
+	cp "$W/backup" "$file"
+	run "$TAZPOD" restore -q "$file" "$V"
+	is "$status $(cat "$W/err")" "0 " "${file#"$W/"} can be restored"
+done
+is "$(cd "$W" && find state/tazpod/rescue away other.conflict-1 -type f)" \
+	"away/vault.conflict-1
+other.conflict-1" "only what a mount has left is removed"
+ln -s "$W/backup" "$V.conflict-2"
+run "$TAZPOD" restore -q "$V.conflict-2" "$V"
+is "$status $(test -e "$W/backup" && echo there)" "0 there" \
+	"a link's target is not"
+rm "$V.conflict-2"
+
+# refuses STATUS PATTERN PROMISE FILE: and nothing has changed.
+refuses()
+{
+	was="$(digest "$V") $(kept)"
+	run "$TAZPOD" restore "$4" "$V"
+	like "$status $(cat "$W/err")" "^$1 tazpod: $2" "$3"
+	is "$(digest "$V") $(kept)" "$was" "and the vault is as it was"
+}
+
+new_vault "$W/other"
+refuses 1 "$W/other: is another vault than $V.* 'cp $W/other $V'" \
+	"another vault is refused" "$W/other"
+head -c 1000 /dev/urandom >"$W/noise"
+refuses 1 "$W/noise: is another vault than $V, or none" \
+	"so is what may be format 1, and may be nothing" "$W/noise"
+echo rubbish >"$W/rubbish"
+refuses 4 "$W/rubbish: is no vault" "what is none" "$W/rubbish"
+refuses 4 "$W/away: not a vault" "a folder" "$W/away"
+refuses 1 "$W/nosuch: cannot be read: No such file" "what is not there" \
+	"$W/nosuch"
+refuses 2 "$V: is the vault itself" "the vault itself" "$V"
+ln -s vault "$W/same"
+refuses 2 "$W/same: is the vault itself" "by another name" "$W/same"
+mount_vault "$V" "$M"
+cp "$W/backup" "$V.conflict-3"
+refuses 5 "$V: mounted" "a mounted one is not replaced" "$V.conflict-3"
+holds "and what should have been is left" test -e "$V.conflict-3"
+lock "$M"
+rm "$V"
+run "$TAZPOD" restore -q "$V.conflict-3" "$V"
+is "$status" 0 "a vault that is gone is replaced"
+holds_text three "by what the file held"
 done_testing

@@ -52,9 +52,10 @@ finished=no
 # Where the daemons put their sockets, and where nobody's own files are.
 mkdir -m 700 "$W/run" "$W/home"
 XDG_RUNTIME_DIR=$W/run
+XDG_STATE_HOME=$W/state
 HOME=$W/home
 TMPDIR=$W
-export XDG_RUNTIME_DIR HOME TMPDIR
+export XDG_RUNTIME_DIR XDG_STATE_HOME HOME TMPDIR
 unset CREDENTIALS_DIRECTORY
 
 PASS=$W/passphrase
@@ -346,7 +347,8 @@ as_user()
 	prlimit --memlock=8388608:8388608 \
 		setpriv --reuid "$user" --regid "$user" --clear-groups \
 		env HOME="$W/nobody" TMPDIR="$W/nobody" \
-		XDG_RUNTIME_DIR="$W/nobody/run" "$@"
+		XDG_RUNTIME_DIR="$W/nobody/run" \
+		XDG_STATE_HOME="$W/nobody/state" "$@"
 }
 
 ## The end

@@ -38,6 +38,7 @@ static void has_documented_defaults(void **state)
 	assert_false(o.read_only);
 	assert_false(o.create);
 	assert_false(o.nonempty);
+	assert_false(o.rollback);
 	assert_int_equal(o.pass.fd, -1);
 	assert_null(o.fuse);
 	options_free(&o);
@@ -52,9 +53,9 @@ static void takes_each_option(void **state)
 	assert_int_equal(parse(&o, "create,nonempty,nr_inodes=2k,size=8M,uid=7,"
 				   "gid=8,umask=077,"
 				   "passfd=3,passfile=/a/b,passcmd=pass show x,"
-				   "allow_other,noexec"),
+				   "allow_other,noexec,rollback"),
 			 EXIT_DONE);
-	assert_true(o.create && o.nonempty);
+	assert_true(o.create && o.nonempty && o.rollback);
 	assert_int_equal(o.nr_inodes, 2048);
 	assert_int_equal(o.size, 8 << 20);
 	assert_true(o.view.set_uid && o.view.set_gid && o.view.set_umask);

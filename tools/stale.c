@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+#include "stale.h"
+
+#include "control.h"
+#include "rundir.h"
+#include "utab.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { STACK_MAX = 64 }; /* more than anybody piles up */
+
+/* Has the daemon of the mount that fd is in gone? */
+static bool is_disconnected(int fd)
+{
+	struct statfs st;
+	int err = fstatfs(fd, &st) != 0 ? errno : 0;
+
+	/* It died just while it was asked. */
+	if (err == ECONNABORTED)
+		err = fstatfs(fd, &st) != 0 ? errno : 0;
+	return err == ENOTCONN;
+}
+
+/* The id, in mountinfo, of the mount that fd is in, or -1. */
+static int mount_id(int fd)
+{
+	static const char key[] = "mnt_id:";
+	char path[64], line[128];
+	int id = -1;
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	f = fopen(path, "re");
+	while (f != NULL && id < 0 && fgets(line, sizeof(line), f) != NULL)
+		if (strncmp(line, key, sizeof(key) - 1) == 0)
+			id = (int)strtol(line + sizeof(key) - 1, NULL, 10);
+	if (f != NULL)
+		(void)fclose(f);
+	return id;
+}
+
+/* The id of the mount on top at dir if that is dead, else -1. */
+static int dead_on_top(const char *dir)
+{
+	/* Such a descriptor can be had without asking a daemon. */
+	int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC), id = -1;
+
+	if (fd < 0)
+		return -1;
+	if (is_disconnected(fd))
+		id = mount_id(fd);
+	(void)close(fd);
+	return id;
+}
+
+bool stale_is_dead(const struct mounted *m)
+{
+	struct control_answer answer = {0};
+	int id = dead_on_top(m->dir), err;
+
+	if (id < 0 || id == m->id)
+		return id >= 0;
+	/* It lies below a dead one, where only its daemon can tell of it. */
+	err = control_ask(&answer, m->owner, m->dev, "status");
+	free(answer.body);
+	return err == -ECONNREFUSED;
+}
+
+const struct mounted *stale_live_mount(const struct mounted *list,
+				       const char *path)
+{
+	const struct mounted *m = mounts_of(list, path);
+
+	while (m != NULL && stale_is_dead(m))
+		m = mounts_of(m->next, path);
+	return m;
+}
+
+/*
+ * Keep others from unmounting what is mounted here in a dead one's place.  A
+ * descriptor, or -1: then it goes without.
+ */
+static int take_lock(void)
+{
+	char dir[PATH_MAX], path[PATH_MAX + 16];
+	int fd = -1;
+
+	for (unsigned n = 0; n < RUNDIR_COUNT && fd < 0; n++) {
+		if (!rundir_get(dir, n, geteuid(), true))
+			continue;
+		(void)snprintf(path, sizeof(path), "%s/unmount.lock", dir);
+		fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
+			  0600);
+	}
+	while (fd >= 0 && flock(fd, LOCK_EX) != 0 && errno == EINTR)
+		;
+	return fd;
+}
+
+/* What a user without rights has for umount2(2). */
+static int run_fusermount(const char *dir)
+{
+	const char *argv[] = {"fusermount3", "-u", "-z", "-q", "--", dir, NULL};
+	pid_t child = fork();
+	int status;
+
+	if (child == 0) {
+		(void)execvp(argv[0], (char *const *)(uintptr_t)argv);
+		_exit(127);
+	}
+	if (child < 0 || waitpid(child, &status, 0) != child)
+		return -errno;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+		return -ENOENT;
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EPERM;
+}
+
+static int unmount(const struct mounted *m)
+{
+	int err;
+
+	/* Its number may be another mount's as soon as it has gone. */
+	control_forget(m->owner, m->dev);
+	if (geteuid() != 0)
+		return run_fusermount(m->dir);
+	err = umount2(m->dir, MNT_DETACH | UMOUNT_NOFOLLOW) == 0 ? 0 : -errno;
+	if (err == 0)
+		utab_remove(m->dir);
+	return err;
+}
+
+/* Unmount what is on top at dir, if it is dead and ours.  1, 0 or -errno. */
+static int heal_one(const char *dir)
+{
+	struct mounted *list = NULL;
+	const struct mounted *m;
+	int id = dead_on_top(dir), err, more;
+
+	if (id < 0)
+		return 0;
+	err = mounts_read(&list);
+	m = list;
+	while (m != NULL && m->id != id)
+		m = m->next;
+	if (m != NULL && (m->owner == geteuid() || geteuid() == 0))
+		err = unmount(m);
+	else
+		m = NULL;
+	more = err == 0 && m != NULL;
+	mounts_free(list);
+	return err != 0 ? err : more;
+}
+
+int stale_heal(const char *dir)
+{
+	int count = 0, more, lock;
+
+	/* Nearly always there is none. */
+	if (dead_on_top(dir) < 0)
+		return 0;
+	lock = take_lock();
+	do {
+		more = heal_one(dir);
+		count += more > 0;
+	} while (more > 0 && count < STACK_MAX);
+	if (lock >= 0)
+		(void)close(lock);
+	return more < 0 ? more : count;
+}

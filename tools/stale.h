@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TZ_STALE_H
+#define TZ_STALE_H
+
+/*
+ * Mounts of ours whose daemon has died: whoever looks at one gets ENOTCONN.
+ * There is nothing in them to be had any more.
+ */
+
+#include "mounts.h"
+
+#include <stdbool.h>
+
+/*
+ * Has m's daemon died?  False also where that cannot be known: root cannot
+ * look into the mount of a user.
+ */
+bool stale_is_dead(const struct mounted *m);
+
+/*
+ * As mounts_of(), but passing over dead ones: this user's newest mount of the
+ * vault at path that may be alive, or NULL.
+ */
+const struct mounted *stale_live_mount(const struct mounted *list,
+				       const char *path);
+
+/*
+ * Unmount the dead mounts of ours that are on top of each other at dir, with
+ * all that their daemons have left elsewhere.  Mounts of other kinds and, but
+ * for root, other users' are left alone.  Returns how many there were, or the
+ * -errno of what failed, -EPERM if that was fusermount3.
+ */
+int stale_heal(const char *dir);
+
+#endif
