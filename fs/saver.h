@@ -51,6 +51,12 @@ struct saver_parts {
 	struct store *store;
 	struct tree *tree;
 	struct history_policy history; /* of the vaults that are replaced */
+	/*
+	 * Called when all there is is durable, before those who wait for it are
+	 * told; or NULL.
+	 */
+	void (*settled)(void *ctx);
+	void *ctx;
 };
 
 /*
@@ -78,6 +84,13 @@ void saver_collect(struct saver *s);
  * error of the last seal.
  */
 int saver_flush(struct saver *s);
+
+/*
+ * Seal all there is into a new file at path, for use when nobody is served any
+ * more and the vault cannot be saved.  Waits for it.  0, or the errors of
+ * store_create_aside() and of a save.
+ */
+int saver_rescue(struct saver *s, const char *path);
 
 struct saver_state saver_state(const struct saver *s);
 

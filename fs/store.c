@@ -195,7 +195,9 @@ int store_open(struct store **ret, const char *path)
 
 	if (s == NULL)
 		return err;
-	if (is_mount_point(s) || faccessat(s->dir, ".", W_OK, AT_EACCESS) != 0)
+	if (is_mount_point(s))
+		err = -EBUSY;
+	else if (faccessat(s->dir, ".", W_OK, AT_EACCESS) != 0)
 		err = -EROFS;
 	else
 		err = take_lock(s);

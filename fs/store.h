@@ -28,8 +28,8 @@ struct store;
  *
  * Returns 0, or
  *	-EAGAIN	another process has it open for writing
- *	-EROFS	it can be read, but not replaced: its folder is read-only, or
- *		it is itself a mount point
+ *	-EROFS	it can be read, but not replaced: its folder cannot be written
+ *	-EBUSY	the same, since it is itself a mount point
  *	-EISDIR	a folder; -ENOTSUP: something else that is no regular file
  *	or the -errno of open(2)
  */

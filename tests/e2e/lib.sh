@@ -274,7 +274,7 @@ daemon_of()
 unmount()
 {
 	pid=$(daemon_of "$1")
-	umount "$1" && wait_for 60 gone "$pid"
+	wait_for 10 umount -q "$1" && wait_for 60 gone "$pid"
 }
 
 lock()
