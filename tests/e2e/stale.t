@@ -163,6 +163,8 @@ lock "$M"
 
 ## lock and status
 
+# Who unmounts a dead one by hand leaves its socket.
+rm -f "$W"/run/tazpod/*.sock
 mount_vault "$V" "$M" seal=off
 echo lost >"$M/lost"
 crash "$M"
