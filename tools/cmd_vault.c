@@ -265,7 +265,8 @@ static enum exit_code tell_daemon(const struct command_line *c,
 		err = control_ask(&answer, target->owner, target->dev, word);
 		if (err == 0)
 			err = answer.err;
-		if (err == -ECONNREFUSED && strcmp(word, "lock") == 0 &&
+		/* It may also die while it is asked. */
+		if (err != 0 && strcmp(word, "lock") == 0 &&
 		    stale_is_dead(target))
 			code = lock_dead(target);
 		else

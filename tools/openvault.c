@@ -146,36 +146,30 @@ static enum exit_code lock_and_read(struct opened *v, const struct options *o,
 }
 
 /*
- * Is this the newest that was seen of the vault, as far as is known?  Asked
- * before the passphrase is, of a header that nobody has verified: all that
- * can come of that is a refusal.
+ * Is what was opened, or made, the newest that was seen of the vault, as far
+ * as is known?  Then it is noted.  The key has verified what v says of itself:
+ * of a header that somebody has altered, other things are to be said.
  */
 static enum exit_code check_seen(const struct opened *v,
 				 const struct options *o, const char *path)
 {
-	struct seal_params p;
-
-	if (o->rollback || copies_is_one(v->store) ||
-	    seal_parse(&p, &v->sealed) != 0)
-		return EXIT_DONE;
-	return seen_check(&p, path);
-}
-
-/* Note what was opened, or made; the key has verified it. */
-static void note_seen(const struct opened *v, const struct options *o,
-		      const char *path)
-{
 	const struct seal_params *p = vault_params(v->vault);
+	enum exit_code code = EXIT_DONE;
 	int err;
 
 	if (copies_is_one(v->store))
-		return;
+		return EXIT_DONE;
+	if (!o->rollback)
+		code = seen_check(p, path);
+	if (code != EXIT_DONE)
+		return code;
 	err = o->rollback ? seen_accept(p) : seen_note(p);
 	if (err != 0)
 		msg_say("%s: its generation cannot be noted (%s), so an older "
 			"vault in its place would not be noticed; see "
 			"'XDG_STATE_HOME' in tazpodfs(8)",
 			path, strerror(-err));
+	return EXIT_DONE;
 }
 
 /* Judge the envelope before anybody is asked for a passphrase. */
@@ -288,18 +282,16 @@ enum exit_code openvault_open(struct opened *ret, const struct options *o,
 	if (code == EXIT_DONE)
 		code = check_envelope(&v, path);
 	if (code == EXIT_DONE)
-		code = check_seen(&v, o, path);
-	if (code == EXIT_DONE)
 		code = unlock(&v, o, path);
 	if (code == EXIT_DONE)
+		code = check_seen(&v, o, path);
+	if (code == EXIT_DONE)
 		code = finish_save(&v, path);
-	if (code != EXIT_DONE) {
+	if (code == EXIT_DONE)
+		*ret = v;
+	else
 		openvault_close(&v);
-		return code;
-	}
-	note_seen(&v, o, path);
-	*ret = v;
-	return EXIT_DONE;
+	return code;
 }
 
 static int new_tree(struct tree **ret, const struct options *o)
@@ -402,7 +394,9 @@ enum exit_code openvault_create(struct opened *ret, const struct options *o,
 	code = complain_create(err, path);
 	if (code != EXIT_DONE)
 		goto out;
-	note_seen(&v, o, path);
+	code = check_seen(&v, o, path);
+	if (code != EXIT_DONE)
+		goto out;
 	*ret = v;
 	v = (struct opened){0};
 out:

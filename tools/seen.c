@@ -58,7 +58,7 @@ static int read_at(struct seen *ret, int folder, const struct seal_params *p)
 {
 	char name[NAME_LEN], text[TEXT_LEN];
 	const char *at = text;
-	struct seen s;
+	struct seen s = {0};
 	ssize_t n;
 	int fd;
 
@@ -121,7 +121,7 @@ int seen_get(struct seen *ret, const struct seal_params *p)
 
 static int note(const struct seal_params *p, bool lower)
 {
-	struct seen s;
+	struct seen s = {0};
 	int folder, err = 0;
 	bool known;
 
@@ -164,7 +164,7 @@ static const char *when(char text[static 32], uint64_t ns)
 enum exit_code seen_check(const struct seal_params *p, const char *path)
 {
 	char is[32], was[32];
-	struct seen s;
+	struct seen s = {0};
 
 	if (seen_get(&s, p) != 0 || p->generation >= s.generation)
 		return EXIT_DONE;

@@ -31,30 +31,28 @@ static int name_it(char path[static PATH_MAX], const char *sub)
 	return len > 0 && len < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 
+/* Make one folder, unless it is there. */
+static int make_one(const char *path)
+{
+	struct stat st;
+	int err = mkdir(path, 0700) == 0 ? 0 : -errno;
+
+	/* A read-only filesystem tells of itself even where it is there. */
+	return err == 0 || stat(path, &st) == 0 ? 0 : err;
+}
+
 /* Make path and all above it; what is there is judged by the caller. */
 static int make_all(char *path)
 {
-	for (char *p = path + 1;; p++) {
-		const char c = *p;
+	int err = 0;
 
-		if (c != '/' && c != '\0')
-			continue;
+	for (char *p = strchr(path + 1, '/'); err == 0 && p != NULL;
+	     p = strchr(p + 1, '/')) {
 		*p = '\0';
-		if (mkdir(path, 0700) != 0 && errno != EEXIST) {
-			int err = -errno;
-			struct stat st;
-
-			/* A read-only filesystem tells of itself even where the
-			 * folder is there. */
-			if (stat(path, &st) != 0) {
-				*p = c;
-				return err;
-			}
-		}
-		*p = c;
-		if (c == '\0')
-			return 0;
+		err = make_one(path);
+		*p = '/';
 	}
+	return err == 0 ? make_one(path) : err;
 }
 
 /* 0 if path is a folder of ours that only we can enter. */

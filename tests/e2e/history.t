@@ -82,7 +82,7 @@ is "$(kept)" "" "keep=0 keeps none"
 
 ## A file
 
-# opens FILE TEXT PROMISE: the vault holds that; and as many are kept.
+# holds_text TEXT PROMISE: that is what is in the vault.
 holds_text()
 {
 	mount_vault "$V" "$M" ro
@@ -115,7 +115,7 @@ for kind in conflict rescue; do
 	fails "and is gone from its own" test -e "$V.$kind-20010101T000000Z"
 	holds_text three "with what it held"
 done
-mkdir -m 700 -p "$W/state/tazpod/rescue" "$W/away"
+mkdir -m 700 "$W/state/tazpod/rescue" "$W/away"
 for file in "$W/state/tazpod/rescue/any" "$W/away/vault.conflict-1" \
 	"$W/other.conflict-1"; do
 	cp "$W/backup" "$file"

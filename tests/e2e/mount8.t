@@ -81,6 +81,15 @@ like "$status $(cat "$W/err")" "^[1-9].*unknown option 'frob'" \
 if [ "$have_helper" = yes ]; then
 	run mount -t tazpodfs "$V" "$M" -o "passfile=$PASS"
 	mounted "mount -t tazpodfs"
+	mount_vault "$V" "$M"
+	daemon=$(daemon_of "$M")
+	kill -KILL "$daemon"
+	wait_for 20 gone "$daemon"
+	run mount -t tazpodfs "$V" "$M" -o "passfile=$PASS"
+	like "$(cat "$W/err")" 'had died; unmounted it' \
+		"mount -t tazpodfs clears a dead mount away"
+	: >"$W/err"
+	mounted "mount -t tazpodfs, where one was dead"
 	run mount -t tazpodfs -o "ro,noauto,user,passfile=$PASS" "$V" "$M"
 	like ",$(flags "$M")," ',ro,' "ro arrives through the helper"
 	umount "$M"

@@ -56,9 +56,6 @@ like "$(cat "$W/err")" "^tazpodfs: $V: is generation $generation, sealed\
  been seen" "with both generations and times"
 like "$(cat "$W/err")" "-o rollback .*--options rollback.*history.*restore" \
 	"and what to do"
-run "$TAZPODFS" -o "passcmd=touch $W/asked" "$V" "$M"
-is "$status $(ls "$W/asked" 2>/dev/null)" "8 " \
-	"before anybody is asked for a passphrase"
 mount_it ro
 is "$status" 8 "also when it is only read"
 run "$TAZPOD" unlock --passfile "$PASS" "$V" "$M"
@@ -71,6 +68,8 @@ is "$(digest "$V") $(noted)" "$(digest "$W/old") $newest" \
 
 printf 'wrong\n' >"$W/wrong"
 chmod 600 "$W/wrong"
+run "$TAZPODFS" -o "passfile=$W/wrong" "$V" "$M"
+is "$status" 3 "nobody without the passphrase is told of it"
 run "$TAZPODFS" -o "rollback,passfile=$W/wrong" "$V" "$M"
 is "$status $(noted)" "3 $newest" \
 	"without the passphrase it cannot be accepted either"
@@ -114,6 +113,18 @@ for name in "$V.~$generation~" "$V.conflict-20010101T000000Z" \
 done
 run "$TAZPOD" cat --passfile "$PASS" --generation "$generation" file "$V"
 is "$status $(cat "$W/out")" "0 one" "cat --generation as well"
+cp "$V" "$W/aside"
+cp "$W/old" "$V"
+mount_it rollback
+lock "$M"
+cp "$W/new" "$V.conflict-20010101T000000Z"
+run mount_vault "$V.conflict-20010101T000000Z" "$M" ro
+is "$status $(cat "$M/file") $(noted)" "0 two $generation" \
+	"nor does a newer one"
+lock "$M"
+mv "$W/aside" "$V"
+mount_it
+lock "$M"
 run mount_vault "$W/old" "$M" ro
 is "$status" 8 "but a copy of another name is the vault, or claims to be"
 

@@ -10,12 +10,23 @@ healed="$M: the daemon of the mount there had died; unmounted it"
 mkdir "$M"
 new_vault "$V"
 
+# Called through wait_for.
+# shellcheck disable=SC2317
+disconnected()
+{
+	case $("$@" 2>&1) in
+	*'not connected') ;;
+	*) return 1 ;;
+	esac
+}
+
 # crash DIR: kill the daemon of the mount there, and wait until it has gone.
 crash()
 {
 	pid=$(daemon_of "$1")
 	kill -KILL "$pid"
 	wait_for 20 gone "$pid"
+	wait_for 20 disconnected stat -f "$1"
 }
 
 mounts_at()
@@ -87,6 +98,7 @@ for pid in $pids; do
 	kill -KILL "$pid"
 	wait_for 20 gone "$pid"
 done
+wait_for 20 disconnected stat -f "$M"
 is "$(mounts_at "$M")" 3 "several can lie on top of each other"
 run "$TAZPODFS" -o "passfile=$PASS" "$V" "$M"
 is "$status $(cat "$W/err")" "0 tazpodfs: $healed" "all are unmounted"
@@ -123,15 +135,36 @@ for round in 1 2 3 4 5; do
 	while is_mounted "$M"; do
 		lock "$M" || break 2
 	done
-	round=done
+	round=over
 done
-is "$round" done "two that find a dead mount do not unmount each other's"
+is "$round" over "two that find a dead mount do not unmount each other's"
 while is_mounted "$M"; do
 	lock "$M" || break
 done
 
+# The same in slow motion: while one waits for its turn, the place is taken.
+mount_vault "$V" "$M"
+crash "$M"
+exec 8>>"$W/run/tazpod/unmount.lock"
+flock 8
+inode=$(stat -c %i "$W/run/tazpod/unmount.lock")
+"$TAZPODFS" -o "passfile=$PASS" "$W/vault1" "$M" 2>"$W/slow" 8>&- &
+slow=$!
+holds "one at a time unmounts what is dead" \
+	wait_for 20 grep -q -e "-> FLOCK .*:$inode " /proc/locks
+umount -l "$M" 2>/dev/null || fusermount3 -u -z "$M"
+"$TAZPODFS" -o "passfile=$PASS" "$V" "$M" 8>&-
+exec 8>&-
+wait "$slow"
+is "$? $(mounts_at "$M") $(cat "$M/file")" "7 1 sealed" \
+	"and looks again when it is its turn"
+like "$(cat "$W/slow")" 'busy: something is mounted there' "which it says"
+lock "$M"
+
 ## lock and status
 
+# Who unmounts a dead one by hand leaves its socket.
+rm -f "$W"/run/tazpod/*.sock
 mount_vault "$V" "$M" seal=off
 echo lost >"$M/lost"
 crash "$M"
@@ -205,9 +238,12 @@ nobody_crashes()
 		sed -n 's/^daemon *pid //p')
 	kill -KILL "$pid"
 	wait_for 20 gone "$pid"
+	wait_for 20 disconnected as_nobody stat -f "$M"
 }
 
 nobody_mounts ""
+# The script expands its own argument.
+# shellcheck disable=SC2016
 as_nobody sh -c 'echo sealed >"$1/file"; sync "$1/file"' sh "$M"
 nobody_crashes
 run "$TAZPODFS" -o "passfile=$PASS" "$W/vault1" "$M"
@@ -237,8 +273,17 @@ if mount --bind "$W/fuse.conf" /etc/fuse.conf 2>/dev/null; then
 	is "$status $(cat "$W/err") $(mounts_at "$M")" "0 tazpodfs: $healed 1" \
 		"root unmounts one that it can look into"
 	lock "$M"
+	chmod 755 "$W/nobody"
+	mount_vault "$W/vault1" "$M" allow_other
+	crash "$M"
+	run nobody_mounts ""
+	is "$status $(wc -l <"$W/err") $(mounts_at "$M")" "7 1 1" \
+		"a user leaves root's alone"
+	like "$(cat "$W/err")" "run 'umount $M' first" "and says what to do"
+	umount -l "$M"
 	umount /etc/fuse.conf
 else
 	skip "root unmounts one that it can look into" "no fuse.conf of its own"
+	skip "a user leaves root's alone" "no fuse.conf of its own"
 fi
 done_testing

@@ -104,7 +104,8 @@ cat >"$W/session" <<'END'
 # session PROGRAMS HOME: mount, look, lock; as the user.
 cd /
 unset XDG_RUNTIME_DIR
-export XDG_STATE_HOME="$2/state"
+XDG_STATE_HOME=$2/state
+export XDG_STATE_HOME
 "$1/tazpodfs" -o "passfile=$2/passphrase" "$2/vault" "$2/m" </dev/null ||
 	exit
 stat -c '%u %a' "/tmp/tazpod-$(id -u)"
