@@ -7,6 +7,20 @@
 # shellcheck source=tests/e2e/rounds/rounds.sh
 . "$E2E/rounds/rounds.sh"
 
+# Of each way to write, without a seal by itself: the vault has it on return.
+for options in '' nocache writeback; do
+	cp "$W/v2" "$W/sync"
+	mount_vault "$W/sync" "$M" "seal=off${options:+,$options}"
+	for how in O_SYNC O_DSYNC O_SYNC+O_DIRECT RWF_SYNC RWF_DSYNC; do
+		generation=$(field generation "$M")
+		run "$PY" "$E2E/rounds/sync_write.py" "$how" "$M/$how"
+		is "$status $(field state "$M") $(field generation "$M")" \
+			"0 clean $((generation + 1))" \
+			"a write with $how is sealed${options:+ ($options)}"
+	done
+	lock "$M"
+done
+
 rounds 1 files kill "format 1: what was synced is there"
 rounds 2 files kill "format 2: what was synced is there"
 rounds 2 files lock "a lock drops nothing of what was written before it"

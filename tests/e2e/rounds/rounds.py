@@ -11,6 +11,7 @@ there, and of what it had not, at most the one step that it was at.  One round
 goes on where the last one ended.  TAZPODFS and TAZPOD are the programs.
 """
 import collections
+import errno
 import os
 import random
 import signal
@@ -22,6 +23,7 @@ import work_files
 import work_sqlite
 
 PATIENCE = 60
+GONE = 7        # the exit status of a worker whose daemon is gone
 OPTIONS = ["", "nocache", "writeback"]
 SEALS = ["", "seal=off", "seal=5ms,seal_max=20ms", "seal=close"]
 KINDS = {
@@ -102,13 +104,14 @@ def spawn(work, top, report, rng):
     # What comes of a daemon that is gone ends a worker, and is no error.
     try:
         work(top, report, rng)
-    except (OSError, work_sqlite.sqlite3.OperationalError) as e:
-        sys.stderr.write("worker: %s\n" % e)
-        os._exit(7)
+    except work_sqlite.sqlite3.OperationalError:
+        os._exit(GONE)
     except BaseException as e:  # pylint: disable=broad-except
-        sys.stderr.write("worker: %r\n" % e)
-        os._exit(8)
-    os._exit(9)
+        if isinstance(e, OSError) and e.errno in (
+                errno.EIO, errno.ENOTCONN, errno.ECONNABORTED):
+            os._exit(GONE)
+        sys.stderr.write("%r\n" % e)
+    os._exit(1)
 
 
 def collect(pids, seconds):
@@ -203,12 +206,12 @@ class Rounds:
                 os.kill(pid, signal.SIGKILL)
         if self.end == "kill":
             self.mount.take_away()
-        good = {"reader": (signal.SIGKILL, 7 << 8, signal.SIGBUS)}
+        good = {"reader": (signal.SIGKILL, GONE << 8, signal.SIGBUS)}
         wrong = ["%s ended too early: status %d" % (pids[p], s)
                  for p, s in early.items()]
         wrong += ["%s ended badly: status %d" % (pids[p], s)
                   for p, s in late.items()
-                  if s not in good.get(pids[p], (7 << 8, signal.SIGBUS))]
+                  if s not in good.get(pids[p], (GONE << 8, signal.SIGBUS))]
         if len(early) + len(late) < len(pids):
             wrong.append("a worker hangs")
         return wrong
@@ -244,4 +247,5 @@ class Rounds:
         return 0
 
 
-sys.exit(Rounds(sys.argv[1:]).run())
+if __name__ == "__main__":
+    sys.exit(Rounds(sys.argv[1:]).run())

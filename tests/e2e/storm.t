@@ -1,0 +1,65 @@
+#!/bin/sh
+# Every vault that is sealed while everything changes is whole, and so is every
+# file in it.
+#
+#	SECONDS	of the storm of all at once; a third of it for each other
+#	ROUNDS	how many daemons are killed while they save
+#	SEED	as printed
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+need_fuse
+need_crypto
+
+SECONDS=${SECONDS:-3}
+ROUNDS=${ROUNDS:-8}
+SEED=${SEED:-$(date +%s%N)}
+M=$W/m
+echo "# SEED=$SEED SECONDS=$SECONDS ROUNDS=$ROUNDS"
+export TAZPODFS TAZPOD
+head -c 1024 /dev/zero | gzip -n >"$W/empty"
+number=0
+
+empty_vault()
+{
+	"$E2E/forge.py" seal 2 "$PASS" 100000 <"$W/empty" >"$1"
+}
+
+# told PROMISE: the last run() was successful.
+told()
+{
+	sed 's/^/# /' "$W/out"
+	if [ "$status" -eq 0 ]; then
+		ok "$1"
+	else
+		not_ok "$1" "$(tail -n 20 "$W/err")"
+	fi
+}
+
+# storm PARTS SECONDS OPTIONS PROMISE
+storm()
+{
+	number=$((number + 1))
+	empty_vault "$W/vault$number"
+	mount_vault "$W/vault$number" "$M" "seal=10ms,seal_max=40ms${3:+,$3}"
+	case $3 in *writeback*) set -- "$@" unordered ;; esac
+	run "$PY" "$E2E/storm/storm.py" "$1" "$2" "$SEED" "$W/vault$number" \
+		"$PASS" "$M" ${5:+"$5"}
+	told "$4"
+	lock "$M"
+}
+
+third=$((SECONDS / 3 + 1))
+storm vanish "$third" '' \
+	"a file that vanishes during the walk harms no other"
+storm shrink "$third" '' \
+	"a file that shrinks during the walk swallows no other"
+storm special "$third" '' \
+	"sockets and FIFOs neither hang a save nor fail it"
+storm all "$SECONDS" '' "a storm of everything"
+storm all "$third" nocache "a storm of everything, nocache"
+storm all "$third" writeback "a storm of everything, writeback"
+
+empty_vault "$W/crash"
+run "$PY" "$E2E/storm/crash.py" "$ROUNDS" "$SEED" "$W/crash" "$PASS" "$M"
+told "a crash leaves no empty vault"
+done_testing
