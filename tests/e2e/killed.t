@@ -7,17 +7,25 @@
 # shellcheck source=tests/e2e/rounds/rounds.sh
 . "$E2E/rounds/rounds.sh"
 
-# Of each way to write, without a seal by itself: the vault has it on return.
+# seals HOW OPTIONS: a write does, though nothing is sealed by itself.
+seals()
+{
+	generation=$(field generation "$M")
+	run "$PY" "$E2E/rounds/sync_write.py" "$1" "$M/$1"
+	is "$status $(field state "$M") \
+$(($(field generation "$M") > generation))" "0 clean 1" \
+		"a write with $1 is sealed${2:+ ($2)}"
+}
+
 for options in '' nocache writeback; do
 	cp "$W/v2" "$W/sync"
 	mount_vault "$W/sync" "$M" "seal=off${options:+,$options}"
 	for how in O_SYNC O_DSYNC O_SYNC+O_DIRECT RWF_SYNC RWF_DSYNC; do
-		generation=$(field generation "$M")
-		run "$PY" "$E2E/rounds/sync_write.py" "$how" "$M/$how"
-		is "$status $(field state "$M") $(field generation "$M")" \
-			"0 clean $((generation + 1))" \
-			"a write with $how is sealed${options:+ ($options)}"
+		seals "$how" "$options"
 	done
+	lock "$M"
+	mount_vault "$W/sync" "$M" "seal=off,sync${options:+,$options}"
+	seals nothing "sync${options:+,$options}"
 	lock "$M"
 done
 

@@ -2,19 +2,19 @@
 # Every vault that is sealed while everything changes is whole, and so is every
 # file in it.
 #
-#	SECONDS	of the storm of all at once; a third of it for each other
-#	ROUNDS	how many daemons are killed while they save
-#	SEED	as printed
+#	STORM_SECONDS	of the storm of all at once; a third for each other
+#	ROUNDS		how many daemons are killed while they save
+#	SEED		as printed
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 need_fuse
 need_crypto
 
-SECONDS=${SECONDS:-3}
+STORM_SECONDS=${STORM_SECONDS:-3}
 ROUNDS=${ROUNDS:-8}
 SEED=${SEED:-$(date +%s%N)}
 M=$W/m
-echo "# SEED=$SEED SECONDS=$SECONDS ROUNDS=$ROUNDS"
+echo "# SEED=$SEED STORM_SECONDS=$STORM_SECONDS ROUNDS=$ROUNDS"
 export TAZPODFS TAZPOD
 head -c 1024 /dev/zero | gzip -n >"$W/empty"
 number=0
@@ -48,14 +48,14 @@ storm()
 	lock "$M"
 }
 
-third=$((SECONDS / 3 + 1))
+third=$((STORM_SECONDS / 3 + 1))
 storm vanish "$third" '' \
 	"a file that vanishes during the walk harms no other"
 storm shrink "$third" '' \
 	"a file that shrinks during the walk swallows no other"
 storm special "$third" '' \
 	"sockets and FIFOs neither hang a save nor fail it"
-storm all "$SECONDS" '' "a storm of everything"
+storm all "$STORM_SECONDS" '' "a storm of everything"
 storm all "$third" nocache "a storm of everything, nocache"
 storm all "$third" writeback "a storm of everything, writeback"
 
