@@ -40,7 +40,7 @@ storm()
 {
 	number=$((number + 1))
 	empty_vault "$W/vault$number"
-	mount_vault "$W/vault$number" "$M" "seal=10ms,seal_max=40ms${3:+,$3}"
+	mount_vault "$W/vault$number" "$M" "seal=1ms,seal_max=4ms${3:+,$3}"
 	case $3 in *writeback*) set -- "$@" unordered ;; esac
 	run "$PY" "$E2E/storm/storm.py" "$1" "$2" "$SEED" "$W/vault$number" \
 		"$PASS" "$M" ${5:+"$5"}

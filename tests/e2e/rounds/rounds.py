@@ -103,7 +103,9 @@ def spawn(work, top, report, rng):
         return pid
     # What comes of a daemon that is gone ends a worker, and is no error.
     try:
-        work(top, report, rng)
+        # By name it would be the folder below, once the mount is gone.
+        os.chdir(top)
+        work(".", report, rng)
     except work_sqlite.sqlite3.OperationalError:
         os._exit(GONE)
     except BaseException as e:  # pylint: disable=broad-except
@@ -224,7 +226,8 @@ class Rounds:
         self.mount.start(options)
         last = {name: r.last() for name, r in reports.items()}
         for name, r in reports.items():
-            self.steps += last[name] - self.states[name]
+            if name != "reader":
+                self.steps += last[name] - self.states[name]
             os.close(r.fd)
         more, states = self.work.check(self.mount.folder, last, self.sync)
         self.states = collections.defaultdict(int, states)
