@@ -81,9 +81,7 @@ fail_in_many_ways()
 		! (set -C && : >"$1/file") 2>/dev/null
 }
 
-# Of format 2, and quick to open.
-head -c 1024 /dev/zero | gzip -n |
-	"$E2E/forge.py" seal 2 "$PASS" 100000 >"$V"
+quick_vault 2 "$V"
 for options in '' nocache writeback seal=close; do
 	mount_vault "$V" "$M" "$options"
 	with=${options:+ ($options)}

@@ -17,8 +17,8 @@ $(($(field generation "$M") > generation))" "0 clean 1" \
 		"a write with $1 is sealed${2:+ ($2)}"
 }
 
+quick_vault 2 "$W/sync"
 for options in '' nocache writeback; do
-	cp "$W/v2" "$W/sync"
 	mount_vault "$W/sync" "$M" "seal=off${options:+,$options}"
 	for how in O_SYNC O_DSYNC O_SYNC+O_DIRECT RWF_SYNC RWF_DSYNC; do
 		seals "$how" "$options"

@@ -16,30 +16,13 @@ SEED=${SEED:-$(date +%s%N)}
 M=$W/m
 echo "# SEED=$SEED STORM_SECONDS=$STORM_SECONDS ROUNDS=$ROUNDS"
 export TAZPODFS TAZPOD
-head -c 1024 /dev/zero | gzip -n >"$W/empty"
 number=0
-
-empty_vault()
-{
-	"$E2E/forge.py" seal 2 "$PASS" 100000 <"$W/empty" >"$1"
-}
-
-# told PROMISE: the last run() was successful.
-told()
-{
-	sed 's/^/# /' "$W/out"
-	if [ "$status" -eq 0 ]; then
-		ok "$1"
-	else
-		not_ok "$1" "$(tail -n 20 "$W/err")"
-	fi
-}
 
 # storm PARTS SECONDS OPTIONS PROMISE
 storm()
 {
 	number=$((number + 1))
-	empty_vault "$W/vault$number"
+	quick_vault 2 "$W/vault$number"
 	mount_vault "$W/vault$number" "$M" "seal=1ms,seal_max=4ms${3:+,$3}"
 	case $3 in *writeback*) set -- "$@" unordered ;; esac
 	run "$PY" "$E2E/storm/storm.py" "$1" "$2" "$SEED" "$W/vault$number" \
@@ -59,7 +42,7 @@ storm all "$STORM_SECONDS" '' "a storm of everything"
 storm all "$third" nocache "a storm of everything, nocache"
 storm all "$third" writeback "a storm of everything, writeback"
 
-empty_vault "$W/crash"
+quick_vault 2 "$W/crash"
 run "$PY" "$E2E/storm/crash.py" "$ROUNDS" "$SEED" "$W/crash" "$PASS" "$M"
 told "a crash leaves no empty vault"
 done_testing

@@ -108,7 +108,7 @@ def spawn(work, top, report, rng):
         work(".", report, rng)
     except work_sqlite.sqlite3.OperationalError:
         os._exit(GONE)
-    except BaseException as e:  # pylint: disable=broad-except
+    except BaseException as e:
         if isinstance(e, OSError) and e.errno in (
                 errno.EIO, errno.ENOTCONN, errno.ECONNABORTED):
             os._exit(GONE)
@@ -166,11 +166,7 @@ class Rounds:
         self.steps = 0
 
     def options(self):
-        if self.sync:
-            return ",".join(filter(None, [self.rng.choice(OPTIONS),
-                                          self.rng.choice(SEALS)]))
-        # With writeback the kernel has writes that the daemon knows not of.
-        return ",".join(filter(None, [self.rng.choice(OPTIONS[:2]),
+        return ",".join(filter(None, [self.rng.choice(OPTIONS),
                                       self.rng.choice(SEALS)]))
 
     def start_workers(self, number):

@@ -1,5 +1,5 @@
-"""Changes of files, each reported once the call that makes it durable, or if
-nothing is synced the call itself, has returned.
+"""Changes of files, each reported once the call that makes it durable has
+returned; if nothing is synced, once the file is closed.
 
 Each worker brings its part of the tree from state n - 1 to state n.  After a
 crash the state must be the one that was reported, the next one, or something
@@ -68,8 +68,11 @@ class Append:
             write_all(fd, record(self.name, n))
             if call:
                 call(fd)
-            report(n)
+            if sync:
+                report(n)
             os.close(fd)
+            if not sync:        # with writeback it may be the kernel's till now
+                report(n)
             if n % CHAIN == 1 and n > CHAIN:
                 os.unlink(self.path(top, n - CHAIN))
 

@@ -20,7 +20,7 @@ import storm
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "..", "rounds"))
-import rounds  # noqa: E402  pylint: disable=wrong-import-position
+import rounds
 
 SIZE = 200000
 

@@ -23,7 +23,7 @@ import parts
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 ".."))
-import forge  # noqa: E402  pylint: disable=wrong-import-position
+import forge
 
 BACKLOG = 200       # vaults that wait to be judged
 
@@ -92,7 +92,7 @@ def unpack(vault, password):
 def judge(chosen, vault, password, state):
     try:
         found = unpack(vault, password)
-    except Exception as e:  # pylint: disable=broad-except
+    except Exception as e:
         return ["it does not open: %r" % e]
     wrong = []
     for name, part in chosen.items():
@@ -161,7 +161,7 @@ def fork(shared, fn, *args):
     try:
         fn(*args)
         os._exit(0)
-    except BaseException as e:  # pylint: disable=broad-except
+    except BaseException as e:
         print("%s: %r" % (fn.__qualname__, e), flush=True)
         shared.stop()
     os._exit(1)
