@@ -40,7 +40,7 @@ objs = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c))
 PROGRAMS := $(B)/tazpodfs $(B)/tazpod $(B)/mount.tazpodfs $(B)/umount.tazpodfs
 MAINS    := $(PROGRAMS:$(B)/%=$(B)/tools/%.o)
 
-.PHONY: all check unit asan tsan model lint demo deps bench fuzz install uninstall clean
+.PHONY: all check unit asan tsan model torture lint demo deps bench fuzz install uninstall clean
 all: $(PROGRAMS)
 
 ## One library per layer.  The link lines below are the architecture.
@@ -144,6 +144,18 @@ model:
 	@tools/deps.sh --missing
 	$(Q)$(MAKE) --no-print-directory all unit
 	$(Q)B=$(B) OPERATIONS=$(OPERATIONS) tests/e2e/model.t
+
+# Daemons killed at random moments, so many times for every kind of work, and
+# storms of so many seconds.
+ROUNDS        ?= 300
+STORM_SECONDS ?= 120
+torture:
+	@tools/deps.sh --missing
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)failed=0; for t in sqlite killed storm; do \
+		B=$(B) ROUNDS=$(ROUNDS) STORM_SECONDS=$(STORM_SECONDS) \
+			tests/e2e/$$t.t || failed=1; \
+	done; exit $$failed
 
 # What has threads: the saver and its mounts.
 tsan:

@@ -11,6 +11,7 @@
                                       OLD while it is replaced by NEW in place,
                                       after step 1 to 4 of docs/FORMAT.md
 """
+import functools
 import gzip
 import hashlib
 import hmac
@@ -48,12 +49,18 @@ def seal(fmt, password, rounds, plain):
     return header + AESGCM(key).encrypt(nonce, plain, header)
 
 
+# Seals in a row may be under one salt.
+@functools.lru_cache(maxsize=16)
+def derive(password, salt, rounds):
+    return hashlib.pbkdf2_hmac("sha256", password, salt, rounds)
+
+
 def unseal(vault, password):
     rounds, start, aad = 100000, 0, None
     if vault.startswith(b"TAZPOD2\n"):
         rounds, start, aad = struct.unpack_from("<I", vault, 16)[0], 32, 128
     salt, nonce = vault[start:start + 32], vault[start + 32:start + 44]
-    key = hashlib.pbkdf2_hmac("sha256", password, salt, rounds)
+    key = derive(password, bytes(salt), rounds)
     if aad is None:
         return AESGCM(key).decrypt(nonce, vault[44:], None)
     key = expand(key, b"tazpod vault 2 encryption", 32)
@@ -152,4 +159,5 @@ def main(what, *args):
     sys.stdout.buffer.write(out)
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":
+    main(*sys.argv[1:])
