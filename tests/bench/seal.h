@@ -59,6 +59,9 @@ void place_lock(struct place *p);
 /* Bytes that the vault file has. */
 size_t place_sealed(const struct place *p);
 
+/* How often it has been sealed. */
+uint64_t place_seals(const struct place *p);
+
 /* What the daemon has used so far. */
 struct usage {
 	double cpu_us;

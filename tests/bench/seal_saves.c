@@ -74,19 +74,29 @@ static double rate(struct shared *s, int dir, unsigned writers,
 	return s->saved / (SLICE_US / 1e6);
 }
 
-static void compare(struct shared *s, const int dirs[static 2],
-		    unsigned writers, bool with_folder)
+/* How many saves shared a seal, in the slice that has just ended. */
+static double shared_by(const struct shared *s, uint64_t seals)
 {
-	double rates[2][SLICES], ratios[SLICES];
+	return seals > 0 ? (double)s->saved / (double)seals : 0;
+}
+
+static void compare(const struct place *p, struct shared *s,
+		    const int dirs[static 2], unsigned writers,
+		    bool with_folder)
+{
+	double rates[2][SLICES], ratios[SLICES], batch[SLICES];
 	double reach = writers == 1 ? 0.5 : writers == 4 ? 1.0 : 1.5;
 	struct times disk, vault, ratio;
 
 	for (unsigned i = 0; i < SLICES; i++) {
 		for (unsigned j = 0; j < 2; j++) {
 			unsigned side = (i + j) % 2;
+			uint64_t seals = place_seals(p);
 
 			rates[side][i] =
 				rate(s, dirs[side], writers, with_folder);
+			if (side == 1)
+				batch[i] = shared_by(s, place_seals(p) - seals);
 		}
 		must(rates[0][i] > 0, "no saves at all");
 		ratios[i] = rates[1][i] / rates[0][i];
@@ -94,9 +104,10 @@ static void compare(struct shared *s, const int dirs[static 2],
 	disk = times_of(rates[0], SLICES);
 	vault = times_of(rates[1], SLICES);
 	ratio = times_of(ratios, SLICES);
-	(void)printf("%2u %-24s %8.0f %8.0f %6.2f", writers,
+	(void)printf("%2u %-24s %8.0f %8.0f %6.1f %6.2f", writers,
 		     with_folder ? "and fsync of the folder" : "", disk.median,
-		     vault.median, ratio.median);
+		     vault.median, times_of(batch, SLICES).median,
+		     ratio.median);
 	if (!with_folder)
 		(void)printf(" %5.1f %s", reach,
 			     verdict(ratio.median >= reach));
@@ -117,12 +128,13 @@ void saves(const struct place *p)
 	dirs[1] = openat(p->top, "d1", O_RDONLY | O_DIRECTORY);
 	must(dirs[0] >= 0 && dirs[1] >= 0, "plain");
 	(void)printf("\nDurable saves a second in a %s vault: create, write, "
-		     "fsync, rename\n\n%-27s %8s %8s %6s %5s\n",
-		     p->kind->name, "writers", "disk", "vault", "x", "reach");
+		     "fsync, rename\n\n%-27s %8s %8s %6s %6s %5s\n",
+		     p->kind->name, "writers", "disk", "vault", "a seal", "x",
+		     "reach");
 	(void)fflush(stdout);
 	for (unsigned i = 0; i < sizeof(writers) / sizeof(writers[0]); i++)
 		for (unsigned j = 0; j < 2; j++)
-			compare(s, dirs, writers[i], j == 1);
+			compare(p, s, dirs, writers[i], j == 1);
 	(void)close(dirs[0]);
 	(void)close(dirs[1]);
 	(void)munmap(s, sizeof(*s));

@@ -209,6 +209,15 @@ size_t place_sealed(const struct place *p)
 	return (size_t)st.st_size;
 }
 
+uint64_t place_seals(const struct place *p)
+{
+	struct control_answer answer = ask(p, "status");
+	uint64_t seals = control_number(answer.body, "generation");
+
+	free(answer.body);
+	return seals;
+}
+
 /* The line of a thread's file in /proc that begins with key, behind that. */
 static bool find_line(char line[static 128], const struct place *p,
 		      const char *file, const char *key)
