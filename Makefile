@@ -40,7 +40,8 @@ objs = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c))
 PROGRAMS := $(B)/tazpodfs $(B)/tazpod $(B)/mount.tazpodfs $(B)/umount.tazpodfs
 MAINS    := $(PROGRAMS:$(B)/%=$(B)/tools/%.o)
 
-.PHONY: all check unit asan tsan model torture lint demo deps bench fuzz install uninstall clean
+.PHONY: all check unit asan tsan model torture lint demo deps bench bench-seal \
+	fuzz install uninstall clean
 all: $(PROGRAMS)
 
 ## One library per layer.  The link lines below are the architecture.
@@ -112,7 +113,11 @@ $(B)/tests/bench/kdf: $(B)/tests/bench/kdf.o $(CRYPTO)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(CRYPTO_LIBS)
 # Of the project, it asks the daemon alone.
-$(B)/tests/bench/fs: $(B)/tests/bench/fs.o $(B)/tests/bench/work.o $(TOOLS)
+$(B)/tests/bench/fs: $(patsubst %,$(B)/tests/bench/%.o,fs work times) $(TOOLS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(TOOLS_LIBS)
+$(B)/tests/bench/seal: $(patsubst %,$(B)/tests/bench/%.o,seal seal_vault \
+		seal_bound seal_during seal_saves times) $(TOOLS)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(TOOLS_LIBS)
 
@@ -177,8 +182,10 @@ lint:
 	@LINT=1 tools/deps.sh --missing
 	$(Q)tests/lint.sh
 
-bench: all $(B)/tests/bench/kdf $(B)/tests/bench/fs
+bench: all $(patsubst %,$(B)/tests/bench/%,kdf fs seal)
 	$(Q)B=$(B) tests/bench/run
+bench-seal: all $(B)/tests/bench/seal
+	$(Q)B=$(B) tests/bench/run seal
 
 # A libFuzzer session per parser of untrusted bytes, FUZZ_SECONDS each.
 FUZZ_SECONDS ?= 60
