@@ -108,6 +108,15 @@ $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/replay.o $(FS) $(CRYPTO)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(FS_LIBS)
 
+# Vaults by the thousand: keys for nothing, and calls on files of its own.
+FAULTS := $(B)/tests/faults/seal_faults $(B)/tests/faults/power_cut
+FAULT_OBJS := $(filter-out $(FAULTS:=.o),$(call objs,tests/faults))
+
+$(FAULTS): %: %.o $(FAULT_OBJS) $(FS) $(CRYPTO)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -Wl,--wrap=kdf_derive -o $@ $(filter %.o,$^) \
+		$(FS_LIBS) -lcmocka
+
 $(B)/tests/bench/kdf: $(B)/tests/bench/kdf.o $(CRYPTO)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(CRYPTO_LIBS)
@@ -125,7 +134,7 @@ $(MODEL): $(call objs,tests/model)
 
 .SECONDARY:
 
-unit: $(UNITS) $(REPLAYS) $(MODEL)
+unit: $(UNITS) $(REPLAYS) $(MODEL) $(FAULTS)
 
 # `check` and `demo` install what is missing, then build with it.
 check:
