@@ -40,7 +40,7 @@ objs = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c))
 PROGRAMS := $(B)/tazpodfs $(B)/tazpod $(B)/mount.tazpodfs $(B)/umount.tazpodfs
 MAINS    := $(PROGRAMS:$(B)/%=$(B)/tools/%.o)
 
-.PHONY: all check unit asan tsan model lint demo deps bench fuzz install uninstall clean
+.PHONY: all check unit asan tsan model lint demo deps bench fuzz faults install uninstall clean
 all: $(PROGRAMS)
 
 ## One library per layer.  The link lines below are the architecture.
@@ -153,6 +153,15 @@ model:
 	@tools/deps.sh --missing
 	$(Q)$(MAKE) --no-print-directory all unit
 	$(Q)B=$(B) OPERATIONS=$(OPERATIONS) tests/e2e/model.t
+
+# Every fault at every call of a save, and more power cuts than in `check`.
+POWER_CUTS ?= 100
+faults:
+	@tools/deps.sh --missing
+	$(Q)$(MAKE) --no-print-directory all unit
+	$(Q)B=$(B) TEST_SECONDS=7200 FAULTS_STRIDE=1 POWER_CUTS=$(POWER_CUTS) \
+		tests/run /faults/
+	$(Q)sed -n 's/^# \(.* [a-z]*\)$$/\1/p' $(B)/tests/log/tests_faults_*.tap
 
 # What has threads: the saver and its mounts.
 tsan:

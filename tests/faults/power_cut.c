@@ -16,7 +16,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { RANDOM_CUTS = 3, KNOWN = 1 << 20, RECOVER_EVERY = 8 };
+enum { RANDOM_CUTS = 8, KNOWN = 1 << 20, RECOVER_EVERY = 8 };
 
 /* What is to be done; the processes have copies. */
 static const struct scene *current;
@@ -116,6 +116,7 @@ static void work(unsigned me, struct tally *tally)
 	if (known == NULL)
 		broken("out of memory");
 	scene_begin(current);
+	stage->cut_later = true;
 	if (scene_run(play_and_cut, current) == 0)
 		return;
 	(void)printf("# %s: %s\n", current->name, stage->broken);

@@ -23,6 +23,7 @@
 struct stage {
 	struct standing standing;
 	struct io_log log;
+	bool cut_later;	   /* what a power cut takes is judged later */
 	char broken[1000]; /* what is wrong, if something is */
 };
 

@@ -6,7 +6,7 @@
  * older than what was said to be saved.  A save that failed says so, and
  * succeeds when it is asked for again.
  *
- * FAULTS_STRIDE=N tries every Nth point; the default leaves out some, 1 none.
+ * FAULTS_STRIDE=N tries one of N points; the default leaves out some, 1 none.
  */
 #include "tests/fs/common.h"
 #include "version.h"
@@ -96,6 +96,12 @@ static bool applies(unsigned at, const struct way *way)
 	       calls.what[at] == IO_WRITE;
 }
 
+/* One of every so many, in no rhythm that a save's calls may have, too. */
+static bool is_chosen(unsigned point, unsigned every)
+{
+	return (point * 2654435761U >> 16) % every == 0;
+}
+
 /* Every WORKERSth of the points that are tried. */
 static void work(unsigned me, struct tally *mine)
 {
@@ -106,8 +112,8 @@ static void work(unsigned me, struct tally *mine)
 		const unsigned at = 1 + n / (unsigned)COUNT(ways);
 		const struct way *way = &ways[n % COUNT(ways)];
 
-		if (!applies(at, way) ||
-		    point++ % (every * WORKERS) != every * me)
+		if (!applies(at, way) || !is_chosen(n, every) ||
+		    point++ % WORKERS != me)
 			continue;
 		mine->tried++;
 		if (try_point(current, at, way))
