@@ -150,9 +150,8 @@ static void judge_beside(long placed)
 	store_close(s);
 }
 
-void scene_judge(const struct scene *scene)
+void scene_judge(void)
 {
-	(void)scene;
 	judge_beside(judge_place());
 }
 
@@ -193,12 +192,12 @@ void scene_recover(const struct scene *scene)
 	struct stat st;
 	struct session s;
 
-	scene_judge(scene);
+	scene_judge();
 	now.vault = lstat(version_path("v"), &st) == 0 ? VAULT_SMALL : NULL;
 	session_open(&s, &now);
 	session_save(&s, VERSION_RECOVERED);
 	session_close(&s);
-	scene_judge(scene);
+	scene_judge();
 	judge_names(scene, false);
 }
 
@@ -208,7 +207,7 @@ void scene_resave(const struct scene *scene)
 	struct blob b = {0};
 	int err;
 
-	scene_judge(scene);
+	scene_judge();
 	err = store_open(&s, version_path("v"));
 	if (err == -ENOENT) {
 		scene_recover(scene);
@@ -222,7 +221,7 @@ void scene_resave(const struct scene *scene)
 		broken("what is left behind hinders a save: %s",
 		       strerror(-err));
 	store_close(s);
-	scene_judge(scene);
+	scene_judge();
 	judge_names(scene, false);
 	blob_free(&b);
 }
@@ -237,7 +236,7 @@ static void finish(struct session *s)
 	(void)io_mode(IO_ON);
 	session_close(s);
 	(void)io_mode(IO_OFF);
-	scene_judge(scene);
+	scene_judge();
 	judge_names(scene, true);
 }
 
@@ -278,10 +277,10 @@ static void play_conflict(const struct scene *scene)
 
 	session_open(&s, scene);
 	session_save(&s, 2);
-	others_replace(scene);
+	others_replace();
 	session_save_beside(&s, 3);
 	session_save_beside(&s, 4);
-	others_remove(scene);
+	others_remove();
 	session_save(&s, 5);
 	finish(&s);
 }
@@ -292,7 +291,7 @@ static void play_removed(const struct scene *scene)
 
 	session_open(&s, scene);
 	session_save(&s, 2);
-	others_remove(scene);
+	others_remove();
 	session_save(&s, 3);
 	session_save(&s, 4);
 	finish(&s);

@@ -55,8 +55,8 @@ void scene_begin(const struct scene *scene);
 /* Have the folder at an absolute path hold nothing. */
 void scene_empty(const char *folder);
 
-/* Judge what is in the folder.  The caller may use secrets. */
-void scene_judge(const struct scene *scene);
+/* Judge what is in the folder: it is what the stage says, and whole. */
+void scene_judge(void);
 
 /*
  * Go on from what is in the folder, in a process that knows nothing of what
@@ -77,7 +77,7 @@ extern void (*broken_hook)(void);
 /* Run f in a process that may use secrets.  Its wait status. */
 int scene_run(void (*f)(const struct scene *), const struct scene *scene);
 
-/* Save version, in a process that has to be told of it. */
+/* A vault in use.  Whatever fails is tried again, if it may fail. */
 struct session {
 	const struct scene *scene;
 	struct store *store;
@@ -87,17 +87,21 @@ struct session {
 };
 
 void session_open(struct session *s, const struct scene *scene);
+
+/* Make the tree that version, and save it in place. */
 void session_save(struct session *s, unsigned version);
+
+/* The same while another's vault is in place. */
 void session_save_beside(struct session *s, unsigned version);
+
+/* Store a vault to begin with, which is of that version. */
 void session_store(struct session *s, const char *vault, unsigned version);
+
 void session_close(struct session *s);
 
-/* What another program does to the vault: it is on the disk when they return.
- */
-void others_replace(const struct scene *scene);
-void others_remove(const struct scene *scene);
-
-/* Is this an error that was asked for?  Otherwise it is wrong. */
-void excuse(const char *what, int err);
+/* Another program puts its vault in our place, or removes ours.  When they
+ * return, it is on the disk. */
+void others_replace(void);
+void others_remove(void);
 
 #endif

@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <sys/wait.h>
 
-enum { STRIDE = 3, COMPLAINTS_MAX = 40 };
+enum { STRIDE = 4, COMPLAINTS_MAX = 40 };
 
 static const struct way {
 	const char *name;

@@ -25,7 +25,8 @@ static bool may_be_interrupted(const char *call)
 	return false;
 }
 
-void excuse(const char *what, int err)
+/* Is this an error that was asked for?  Otherwise it is wrong. */
+static void excuse(const char *what, int err)
 {
 	static unsigned excused;
 
@@ -92,11 +93,11 @@ void session_close(struct session *s)
 }
 
 /* What is on the disk after something failed, and is about to be repeated. */
-static void judge_meanwhile(const struct session *s)
+static void judge_meanwhile(void)
 {
 	enum io_mode mode = io_mode(IO_OFF);
 
-	scene_judge(s->scene);
+	scene_judge();
 	(void)io_mode(mode);
 }
 
@@ -143,7 +144,7 @@ void session_save(struct session *s, unsigned version)
 			broken("version %u failed, but counts as saved",
 			       version);
 		excuse("a save", err);
-		judge_meanwhile(s);
+		judge_meanwhile();
 	}
 	if (saver_state(s->saver).dirty)
 		broken("version %u is saved, but still to be saved", version);
@@ -166,7 +167,7 @@ void session_save_beside(struct session *s, unsigned version)
 		if (err == 0)
 			broken("another's vault was taken for ours");
 		excuse("a save beside another's vault", err);
-		judge_meanwhile(s);
+		judge_meanwhile();
 	}
 	(void)io_mode(IO_OFF);
 	if (!history_conflict(name, s->store))
@@ -185,7 +186,7 @@ void session_store(struct session *s, const char *vault, unsigned version)
 	note_request(version);
 	while ((err = store_save(s->store, &b)) != 0) {
 		excuse("a save of sealed bytes", err);
-		judge_meanwhile(s);
+		judge_meanwhile();
 	}
 	note_saved(version);
 	blob_free(&b);
@@ -198,14 +199,13 @@ static int sync_folder(void)
 	return fd >= 0 && fsync(fd) == 0 ? close(fd) : -1;
 }
 
-void others_replace(const struct scene *scene)
+void others_replace(void)
 {
 	const char *temp = version_path("other"), *path = version_path("v");
 	struct blob b = version_file(VAULT_FOREIGN);
 	enum io_mode mode = io_mode(IO_BY_OTHERS);
 	int fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
-	(void)scene;
 	stage->standing.foreign = VERSION_FOREIGN;
 	mark();
 	if (fd < 0 || write(fd, b.data, b.len) != (ssize_t)b.len ||
@@ -219,11 +219,10 @@ void others_replace(const struct scene *scene)
 	blob_free(&b);
 }
 
-void others_remove(const struct scene *scene)
+void others_remove(void)
 {
 	enum io_mode mode = io_mode(IO_BY_OTHERS);
 
-	(void)scene;
 	stage->standing.may_be_gone = true;
 	mark();
 	if (unlink(version_path("v")) != 0 || sync_folder() != 0)

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SCENE_FIRST = 100 }; /* no worker has this number */
+enum { FIRST_FOLDER = 100 }; /* no worker has this number */
 
 static char vaults_folder[PATH_MAX];
 static char passphrase[256];
@@ -126,10 +126,11 @@ static void make(const char *name, unsigned version, bool big)
 		broken("%s: %s", path, strerror(errno));
 }
 
-void version_make_all(void)
+static void make_all(const struct scene *scene)
 {
 	struct blob go = version_file(VAULT_GO);
 
+	(void)scene;
 	make(VAULT_SMALL, 1, false);
 	make(VAULT_BIG, 1, true);
 	make(VAULT_FOREIGN, VERSION_FOREIGN, false);
@@ -138,12 +139,6 @@ void version_make_all(void)
 	if (version_of(&go, VAULT_GO) != 0)
 		broken("the Go program's vault has a version");
 	blob_free(&go);
-}
-
-static void make_all(const struct scene *scene)
-{
-	(void)scene;
-	version_make_all();
 }
 
 int scene_use(unsigned n)
@@ -188,7 +183,7 @@ int scene_start(void)
 	(void)snprintf(path, sizeof(path), "%s/tz-faults-XXXXXX", tmp);
 	/* The store resolves links, too. */
 	if (mkdtemp(path) == NULL || realpath(path, vaults_folder) == NULL ||
-	    scene_use(SCENE_FIRST) != 0 || take_go() != 0)
+	    scene_use(FIRST_FOLDER) != 0 || take_go() != 0)
 		return -1;
 	if (scene_run(make_all, NULL) == 0)
 		return 0;

@@ -21,9 +21,6 @@ enum {
 #define VAULT_RESTORED "restored"
 #define VAULT_GO       "go" /* format 1; no version: 0 */
 
-/* Make all of them, in a folder of their own.  Needs secrets. */
-void version_make_all(void);
-
 /* The bytes of one.  The caller frees them. */
 struct blob version_file(const char *name);
 
