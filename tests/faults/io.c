@@ -22,6 +22,7 @@ static struct {
 	io_watch_fn *watch;
 	atomic_uint count, faults;
 	const char *failed;
+	int failed_err;
 	bool ours[FDS]; /* descriptors of the folder and what is in it */
 	/* io_break() */
 	enum io_what broken;
@@ -66,8 +67,9 @@ unsigned io_faults(void)
 	return atomic_load(&io.faults);
 }
 
-const char *io_failed(void)
+const char *io_failed(int *err)
 {
+	*err = io.failed_err;
 	return io.failed;
 }
 
@@ -141,6 +143,7 @@ static void fail(struct io_call *c, int err)
 {
 	atomic_fetch_add(&io.faults, 1);
 	io.failed = c->name;
+	io.failed_err = err;
 	c->result = -1;
 	if (c->what == IO_CLOSE) {
 		/* Linux closes in any case. */

@@ -95,7 +95,7 @@ enum io_mode io_mode(enum io_mode mode);
 /* How many calls were made to fail so far. */
 unsigned io_faults(void);
 
-/* The call that failed last: NULL if none has. */
-const char *io_failed(void);
+/* The call that was made to fail last, and its errno: NULL if none was. */
+const char *io_failed(int *err);
 
 #endif

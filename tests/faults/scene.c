@@ -285,6 +285,18 @@ static void play_conflict(const struct scene *scene)
 	finish(&s);
 }
 
+static void play_copied(const struct scene *scene)
+{
+	struct session s;
+
+	session_open(&s, scene);
+	others_copy();
+	session_save(&s, 2);
+	others_copy();
+	session_save(&s, 3);
+	finish(&s);
+}
+
 static void play_removed(const struct scene *scene)
 {
 	struct session s;
@@ -358,6 +370,11 @@ const struct scene scenes[] = {
 	 VAULT_SMALL,
 	 {.keep = 2},
 	 play_removed,
+	 false},
+	{"a vault that is copied",
+	 VAULT_SMALL,
+	 {.keep = 2},
+	 play_copied,
 	 false},
 	{"format 1", VAULT_GO, {.keep = 2}, play_two, false},
 	{"a large vault", VAULT_BIG, {0}, play_two, false},

@@ -102,6 +102,7 @@ void session_close(struct session *s);
 /* Another program puts its vault in our place, or removes ours.  When they
  * return, it is on the disk. */
 void others_replace(void);
+void others_copy(void); /* a copy of ours, which is as good */
 void others_remove(void);
 
 #endif

@@ -29,13 +29,16 @@ static bool may_be_interrupted(const char *call)
 static void excuse(const char *what, int err)
 {
 	static unsigned excused;
+	const char *call;
+	int why;
 
 	if (++excused > io_faults())
 		broken("%s failed, and nothing was wrong: %s", what,
 		       strerror(-err));
-	if (err == -EINTR && may_be_interrupted(io_failed()))
-		broken("%s: a signal during %s was heard of", what,
-		       io_failed());
+	call = io_failed(&why);
+	if (why == EINTR && may_be_interrupted(call))
+		broken("%s: a signal during %s was heard of: %s", what, call,
+		       strerror(-err));
 }
 
 /* Something that was started, or an error and nothing. */
@@ -199,22 +202,39 @@ static int sync_folder(void)
 	return fd >= 0 && fsync(fd) == 0 ? close(fd) : -1;
 }
 
+/* Put a file that holds b in the vault's place. */
+static void replace(const struct blob *b)
+{
+	const char *temp = version_path("other");
+	int fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd < 0 || write(fd, b->data, b->len) != (ssize_t)b->len ||
+	    fsync(fd) != 0 || close(fd) != 0 ||
+	    rename(temp, version_path("v")) != 0 || sync_folder() != 0)
+		broken("the vault cannot be replaced: %s", strerror(errno));
+}
+
 void others_replace(void)
 {
-	const char *temp = version_path("other"), *path = version_path("v");
 	struct blob b = version_file(VAULT_FOREIGN);
 	enum io_mode mode = io_mode(IO_BY_OTHERS);
-	int fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
 	stage->standing.foreign = VERSION_FOREIGN;
 	mark();
-	if (fd < 0 || write(fd, b.data, b.len) != (ssize_t)b.len ||
-	    fsync(fd) != 0 || close(fd) != 0 || rename(temp, path) != 0 ||
-	    sync_folder() != 0)
-		broken("another's vault cannot be written: %s",
-		       strerror(errno));
+	replace(&b);
 	stage->standing.place = (struct range){1, 0};
 	mark();
+	(void)io_mode(mode);
+	blob_free(&b);
+}
+
+void others_copy(void)
+{
+	enum io_mode mode = io_mode(IO_OFF);
+	struct blob b = version_file(version_path("v"));
+
+	(void)io_mode(IO_BY_OTHERS);
+	replace(&b);
 	(void)io_mode(mode);
 	blob_free(&b);
 }

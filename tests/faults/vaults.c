@@ -62,6 +62,8 @@ struct blob version_file(const char *name)
 {
 	char path[PATH_MAX + NAME_MAX + 2];
 
+	if (name[0] == '/')
+		return slurp(name);
 	(void)snprintf(path, sizeof(path), "%s/%s", vaults_folder, name);
 	return slurp(path);
 }

@@ -21,7 +21,8 @@ enum {
 #define VAULT_RESTORED "restored"
 #define VAULT_GO       "go" /* format 1; no version: 0 */
 
-/* The bytes of one.  The caller frees them. */
+/* The bytes of one, or of the file at an absolute path.  The caller frees them.
+ */
 struct blob version_file(const char *name);
 
 /* The path of name in the folder of the vault; good for eight calls. */
