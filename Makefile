@@ -160,8 +160,9 @@ faults:
 	@tools/deps.sh --missing
 	$(Q)$(MAKE) --no-print-directory all unit
 	$(Q)B=$(B) TEST_SECONDS=7200 FAULTS_STRIDE=1 POWER_CUTS=$(POWER_CUTS) \
-		tests/run /faults/
-	$(Q)sed -n 's/^# \(.* [a-z]*\)$$/\1/p' $(B)/tests/log/tests_faults_*.tap
+		tests/run /faults/; status=$$?; \
+	grep -hE ' (points|folders)$$' $(B)/tests/log/tests_faults_*.tap; \
+	exit $$status
 
 # What has threads: the saver and its mounts.
 tsan:

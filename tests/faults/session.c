@@ -25,18 +25,28 @@ static bool may_be_interrupted(const char *call)
 	return false;
 }
 
-/* Is this an error that was asked for?  Otherwise it is wrong. */
+/* Faults that came before what is tried now. */
+static unsigned earlier;
+
+/* Something is about to be tried. */
+static bool attempt(void)
+{
+	earlier = io_faults();
+	return true;
+}
+
+/* It failed: was a fault the reason?  Otherwise something is wrong. */
 static void excuse(const char *what, int err)
 {
-	static unsigned excused;
 	const char *call;
 	int why;
 
-	if (++excused > io_faults())
+	if (io_faults() == earlier)
 		broken("%s failed, and nothing was wrong: %s", what,
 		       strerror(-err));
 	call = io_failed(&why);
-	if (why == EINTR && may_be_interrupted(call))
+	if (io_faults() == earlier + 1 && why == EINTR &&
+	    may_be_interrupted(call))
 		broken("%s: a signal during %s was heard of: %s", what, call,
 		       strerror(-err));
 }
@@ -82,7 +92,7 @@ void session_open(struct session *s, const struct scene *scene)
 	int err;
 
 	*s = (struct session){.scene = scene};
-	while ((err = try_open(s)) != 0)
+	while (attempt() && (err = try_open(s)) != 0)
 		excuse("opening", err);
 }
 
@@ -142,7 +152,7 @@ void session_save(struct session *s, unsigned version)
 
 	version_set(s->tree, version);
 	note_request(version);
-	while ((err = saver_flush(s->saver)) != 0) {
+	while (attempt() && (err = saver_flush(s->saver)) != 0) {
 		if (!saver_state(s->saver).dirty)
 			broken("version %u failed, but counts as saved",
 			       version);
@@ -165,8 +175,8 @@ void session_save_beside(struct session *s, unsigned version)
 		st->beside = (struct range){0, version};
 	st->beside.high = version;
 	mark();
-	while ((err = saver_flush(s->saver)) != -ESTALE ||
-	       !saver_state(s->saver).beside) {
+	while (attempt() && ((err = saver_flush(s->saver)) != -ESTALE ||
+			     !saver_state(s->saver).beside)) {
 		if (err == 0)
 			broken("another's vault was taken for ours");
 		excuse("a save beside another's vault", err);
@@ -187,7 +197,7 @@ void session_store(struct session *s, const char *vault, unsigned version)
 	int err;
 
 	note_request(version);
-	while ((err = store_save(s->store, &b)) != 0) {
+	while (attempt() && (err = store_save(s->store, &b)) != 0) {
 		excuse("a save of sealed bytes", err);
 		judge_meanwhile();
 	}
