@@ -20,18 +20,19 @@ int __wrap_kdf_derive(uint8_t key[static KDF_KEY_LEN],
 		      const struct secret *passphrase);
 
 static struct known {
-	bool wanted, set;
+	bool set;
 	uint8_t salt[KDF_SALT_LEN], key[KDF_KEY_LEN];
 } * known;
 
 int kdf_know(const uint8_t salt[static KDF_SALT_LEN])
 {
-	known = mmap(NULL, sizeof(*known), PROT_READ | PROT_WRITE,
-		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (known == MAP_FAILED)
+	void *p = mmap(NULL, sizeof(*known), PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
 		return -1;
+	known = p;
 	memcpy(known->salt, salt, KDF_SALT_LEN);
-	known->wanted = true;
 	return 0;
 }
 

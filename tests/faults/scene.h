@@ -32,7 +32,7 @@ extern char scene_folder[PATH_MAX]; /* where the vault is, as "v" */
 
 struct scene {
 	const char *name;
-	const char *vault; /* of scene_vaults; NULL: there is none yet */
+	const char *vault; /* one of version.h; NULL: there is none yet */
 	struct history_policy history;
 	void (*play)(const struct scene *scene);
 	bool is_long; /* these come last */
