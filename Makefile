@@ -40,8 +40,8 @@ objs = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c))
 PROGRAMS := $(B)/tazpodfs $(B)/tazpod $(B)/mount.tazpodfs $(B)/umount.tazpodfs
 MAINS    := $(PROGRAMS:$(B)/%=$(B)/tools/%.o)
 
-.PHONY: all check unit asan tsan model torture lint demo deps bench bench-seal \
-	fuzz install uninstall clean
+.PHONY: all check unit asan tsan model torture faults lint demo deps bench \
+	bench-seal fuzz install uninstall clean
 all: $(PROGRAMS)
 
 ## One library per layer.  The link lines below are the architecture.
@@ -109,6 +109,15 @@ $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/replay.o $(FS) $(CRYPTO)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(FS_LIBS)
 
+# Vaults by the thousand: keys for nothing, and calls on files of its own.
+FAULTS := $(B)/tests/faults/seal_faults $(B)/tests/faults/power_cut
+FAULT_OBJS := $(filter-out $(FAULTS:=.o),$(call objs,tests/faults))
+
+$(FAULTS): %: %.o $(FAULT_OBJS) $(FS) $(CRYPTO)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -Wl,--wrap=kdf_derive -o $@ $(filter %.o,$^) \
+		$(FS_LIBS) -lcmocka
+
 $(B)/tests/bench/kdf: $(B)/tests/bench/kdf.o $(CRYPTO)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(CRYPTO_LIBS)
@@ -130,7 +139,7 @@ $(MODEL): $(call objs,tests/model)
 
 .SECONDARY:
 
-unit: $(UNITS) $(REPLAYS) $(MODEL)
+unit: $(UNITS) $(REPLAYS) $(MODEL) $(FAULTS)
 
 # `check` and `demo` install what is missing, then build with it.
 check:
@@ -161,6 +170,16 @@ torture:
 		B=$(B) ROUNDS=$(ROUNDS) STORM_SECONDS=$(STORM_SECONDS) \
 			tests/e2e/$$t.t || failed=1; \
 	done; exit $$failed
+
+# Every fault at every call of a save, and more power cuts than in `check`.
+POWER_CUTS ?= 100
+faults:
+	@tools/deps.sh --missing
+	$(Q)$(MAKE) --no-print-directory all unit
+	$(Q)B=$(B) TEST_SECONDS=7200 FAULTS_STRIDE=1 POWER_CUTS=$(POWER_CUTS) \
+		tests/run /faults/; status=$$?; \
+	grep -hE ' (points|folders)$$' $(B)/tests/log/tests_faults_*.tap; \
+	exit $$status
 
 # What has threads: the saver and its mounts.
 tsan:

@@ -68,7 +68,7 @@ static int add(struct generation **list, size_t *count, const struct store *s,
 static DIR *open_folder(const struct store *s)
 {
 	/* A descriptor of its own, whose position is nobody else's. */
-	int fd = openat(s->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = store_openat(s->dir, ".", O_RDONLY | O_DIRECTORY);
 	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
 	int err = errno;
 

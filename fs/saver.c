@@ -100,7 +100,6 @@ static void do_job(struct saver *s, struct job *job)
 	store_abort(store);
 	job->sealed_bytes = store_size(store);
 	job->params = *vault_params(s->parts.vault);
-	mem_trim();
 }
 
 /* Wait for a job or the end; true: neither came for a while. */
@@ -135,6 +134,11 @@ static void *seal_loop(void *ctx)
 			prepared = false;
 			/* It takes this write, or is readable already. */
 			(void)!write(s->event, &one, sizeof(one));
+			(void)pthread_mutex_unlock(&s->lock);
+			/* What nobody waits for. */
+			store_tidy(s->parts.store);
+			mem_trim();
+			(void)pthread_mutex_lock(&s->lock);
 		} else if (prepared) {
 			(void)pthread_cond_wait(&s->wake, &s->lock);
 		} else if (wait_idle(s) && !s->job_given && !s->stop) {

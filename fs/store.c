@@ -12,13 +12,23 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LOCK_MODE = 0600 };
+enum { FILE_MODE = 0600 };
 
 int store_failed(void)
 {
 	int err = errno;
 
 	return err > 0 ? -err : -EIO;
+}
+
+int store_openat(int dir, const char *name, int flags)
+{
+	int fd;
+
+	do
+		fd = openat(dir, name, flags | O_CLOEXEC, FILE_MODE);
+	while (fd < 0 && errno == EINTR);
+	return fd;
 }
 
 /* name with a dot before it and suffix behind it; NULL if out of memory. */
@@ -75,7 +85,7 @@ static struct store *store_new(char *path, int *err)
 		free(path);
 		return NULL;
 	}
-	s->dir = s->lock = s->file = -1;
+	s->dir = s->lock = s->file = s->old = -1;
 	s->path = path;
 	slash = strrchr(path, '/');
 	s->name = slash + 1;
@@ -85,8 +95,8 @@ static struct store *store_new(char *path, int *err)
 	*slash = '\0';
 	if (s->lock_name != NULL && s->temp_name != NULL &&
 	    s->beside_name != NULL)
-		s->dir = open(slash == path ? "/" : path,
-			      O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		s->dir = store_openat(AT_FDCWD, slash == path ? "/" : path,
+				      O_RDONLY | O_DIRECTORY);
 	*err = store_failed();
 	*slash = '/';
 	if (s->dir >= 0)
@@ -101,8 +111,8 @@ static int take_lock(struct store *s)
 {
 	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
-	s->lock = openat(s->dir, s->lock_name,
-			 O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, LOCK_MODE);
+	s->lock = store_openat(s->dir, s->lock_name,
+			       O_RDWR | O_CREAT | O_NOFOLLOW);
 	if (s->lock < 0)
 		return errno == EACCES || errno == EPERM ? -EROFS
 							 : store_failed();
@@ -126,9 +136,9 @@ int store_lock_file(int fd, bool alone)
 /* Open the file itself, too, and lock it. */
 static int take_file(struct store *s)
 {
-	s->file = openat(s->dir, s->name,
-			 (s->is_in_place ? O_RDWR : O_RDONLY) | O_NOFOLLOW |
-				 O_CLOEXEC);
+	s->file =
+		store_openat(s->dir, s->name,
+			     (s->is_in_place ? O_RDWR : O_RDONLY) | O_NOFOLLOW);
 	if (s->file >= 0)
 		return store_lock_file(s->file, s->is_in_place);
 	return errno == EACCES || errno == EPERM ? -EROFS : store_failed();
@@ -267,15 +277,22 @@ static int read_all(int fd, uint8_t *buf, size_t len)
 static int read_edge(struct store_file *f, int fd)
 {
 	const size_t size = (size_t)f->st.st_size;
-	const size_t len = size < STORE_EDGE ? size : STORE_EDGE;
-	ssize_t n;
+	size_t left = size < STORE_EDGE ? size : STORE_EDGE;
 
 	memset(f->edge, 0, sizeof(f->edge));
-	do
-		n = pread(fd, f->edge + STORE_EDGE - len, len,
-			  (off_t)(size - len));
-	while (n < 0 && errno == EINTR);
-	return n == (ssize_t)len ? 0 : -EIO;
+	while (left > 0) {
+		ssize_t n = pread(fd, f->edge + STORE_EDGE - left, left,
+				  (off_t)(size - left));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return store_failed();
+		if (n == 0)
+			return -EIO; /* it shrank meanwhile */
+		left -= (size_t)n;
+	}
+	return 0;
 }
 
 /* Leave the vault alone of what is in the file. */
@@ -298,7 +315,7 @@ int store_read(struct blob *ret, struct store_file *f, const struct store *s,
 	const uint64_t most =
 		limit < UINT64_MAX / 4 ? limit * 3 + (16 << 10) : UINT64_MAX;
 	struct blob b = {0};
-	int fd = openat(s->dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = store_openat(s->dir, name, O_RDONLY | O_NOFOLLOW);
 	int err = 0;
 
 	if (fd < 0)
@@ -328,19 +345,20 @@ out:
 	return err;
 }
 
-/* Does the file end as what was read or written last? */
-static bool has_edge(const struct store *s)
+/* Does the file end as what was read or written last?  0 or -ESTALE. */
+static int check_edge(const struct store *s)
 {
 	struct store_file now = {.st = s->seen.st};
-	int fd = openat(s->dir, s->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	bool same;
+	int fd = store_openat(s->dir, s->name, O_RDONLY | O_NOFOLLOW);
+	int err;
 
 	if (fd < 0)
-		return false;
-	same = read_edge(&now, fd) == 0 &&
-	       memcmp(now.edge, s->seen.edge, sizeof(now.edge)) == 0;
+		return store_failed();
+	err = read_edge(&now, fd);
+	if (err == 0 && memcmp(now.edge, s->seen.edge, sizeof(now.edge)) != 0)
+		err = -ESTALE;
 	(void)close(fd);
-	return same;
+	return err;
 }
 
 int store_load(struct blob *ret, struct store *s, uint64_t limit)
@@ -357,8 +375,11 @@ int store_load(struct blob *ret, struct store *s, uint64_t limit)
 
 void store_remember(struct store *s)
 {
-	s->known = fstat(s->file, &s->seen.st) == 0 &&
-		   read_edge(&s->seen, s->file) == 0;
+	struct store_file now;
+
+	/* Else it stays the one that was known, and will not be overwritten. */
+	if (fstat(s->file, &now.st) == 0 && read_edge(&now, s->file) == 0)
+		s->seen = now;
 }
 
 int store_repair(struct store *s)
@@ -403,8 +424,8 @@ int store_check(const struct store *s)
 	    st.st_mtim.tv_nsec == seen->st_mtim.tv_nsec)
 		return 0;
 	/* It may have been copied, or touched: no two seals end alike. */
-	if (S_ISREG(st.st_mode) && st.st_size == seen->st_size && has_edge(s))
-		return 0;
+	if (S_ISREG(st.st_mode) && st.st_size == seen->st_size)
+		return check_edge(s);
 	return -ESTALE;
 }
 
@@ -428,6 +449,7 @@ void store_close(struct store *s)
 	    errno == ENOENT)
 		(void)unlinkat(s->dir, s->lock_name, 0);
 	store_abort(s);
+	store_tidy(s);
 	if (s->dir >= 0)
 		(void)close(s->dir);
 	if (s->file >= 0)

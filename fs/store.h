@@ -108,6 +108,12 @@ int store_commit_beside(struct store *s);
 /* Drop what was written.  A store without any is left as it is. */
 void store_abort(struct store *s);
 
+/*
+ * Let go of the file that the last store_commit() has replaced, which may take
+ * a while: for when nobody waits.
+ */
+void store_tidy(struct store *s);
+
 /* Replace the file by b: begin, write and commit.  Errors are theirs. */
 int store_save(struct store *s, const struct blob *b);
 

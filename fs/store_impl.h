@@ -22,8 +22,9 @@ struct store_file {
 
 /* What is being written: to the temporary file, or for a file in place. */
 struct writing {
-	int fd, again; /* to write it, and to read it back; or -1 */
-	size_t filled; /* of buf */
+	int fd, again;	/* to write it, and to read it back; or -1 */
+	struct stat st; /* of the temporary file, when it is complete */
+	size_t filled;	/* of buf */
 	uint8_t edge[STORE_EDGE];
 	uint8_t *buf;		   /* NULL: in place */
 	struct blob_builder image; /* in place: all of it */
@@ -40,6 +41,7 @@ struct store {
 	int dir;	     /* descriptor of the folder */
 	int lock;	     /* ... of the side file; or -1 */
 	int file;	     /* ... of the file, which locks it; or -1 */
+	int old;	     /* ... of the one before it; or -1 */
 	struct writing *out; /* NULL: nothing is begun */
 	bool known;	     /* seen says what the file was, last time */
 	struct store_file seen;
@@ -48,6 +50,9 @@ struct store {
 
 /* Why the last call failed, as -errno: never 0, even if errno is. */
 int store_failed(void);
+
+/* openat(2) without mode, and again after a signal.  -1 and errno. */
+int store_openat(int dir, const char *name, int flags);
 
 /*
  * Take the lock of the file itself: one that others may share, or one alone.

@@ -49,9 +49,8 @@ static int open_temp(struct store *s)
 	if (unlinkat(s->dir, s->temp_name, 0) != 0 && errno != ENOENT)
 		return store_failed();
 	/* To be read, too, since a lock for readers will be taken of it. */
-	w->fd = openat(s->dir, s->temp_name,
-		       O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-		       FILE_MODE);
+	w->fd = store_openat(s->dir, s->temp_name,
+			     O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW);
 	return w->fd >= 0 ? 0 : store_failed();
 }
 
@@ -165,8 +164,7 @@ int store_reread(struct store *s, struct source *ret)
 	}
 	/* While it is read, the disk can already be at work. */
 	(void)sync_file_range(w->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
-	w->again =
-		openat(s->dir, s->temp_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	w->again = store_openat(s->dir, s->temp_name, O_RDONLY | O_NOFOLLOW);
 	if (w->again < 0)
 		return store_failed();
 	*ret = (struct source){give, w};
@@ -206,7 +204,12 @@ static int complete(const struct store *s)
 
 	if (err == 0)
 		err = keep_owner(s, w->fd);
-	return err == 0 ? sync_fd(w->fd) : err;
+	if (err == 0)
+		err = sync_fd(w->fd);
+	/* Known before it is in place, so that nothing else is taken for it. */
+	if (err == 0 && fstat(w->fd, &w->st) != 0)
+		err = store_failed();
+	return err;
 }
 
 /* The file is the one that was written: hold it, and remember it. */
@@ -214,12 +217,13 @@ static void take_over(struct store *s)
 {
 	struct writing *w = s->out;
 
-	if (s->file >= 0)
-		(void)close(s->file);
+	/* If that was its last name, closing it takes as long as a save. */
+	store_tidy(s);
+	s->old = s->file;
 	s->file = w->fd;
 	w->fd = -1;
-	s->known =
-		fstatat(s->dir, s->name, &s->seen.st, AT_SYMLINK_NOFOLLOW) == 0;
+	s->known = true;
+	s->seen.st = w->st;
 	memcpy(s->seen.edge, w->edge, sizeof(w->edge));
 }
 
@@ -308,6 +312,13 @@ void store_abort(struct store *s)
 		(void)unlinkat(s->dir, s->temp_name, 0);
 	writing_free(s->out);
 	s->out = NULL;
+}
+
+void store_tidy(struct store *s)
+{
+	if (s->old >= 0)
+		(void)close(s->old);
+	s->old = -1;
 }
 
 int store_save(struct store *s, const struct blob *b)
