@@ -3,7 +3,9 @@
 #include "fuse_ops.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/falloc.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Copies are made a piece at a time, so that nobody waits for a large one. */
@@ -39,6 +41,43 @@ static void leave_times(const struct mount *m, struct node *n,
 	n->attr.ctime = before->ctime;
 }
 
+/* A write whose writer waits for a seal. */
+struct synced {
+	fuse_req_t req;
+	ssize_t done;
+};
+
+static void reply_synced(void *ctx, int err)
+{
+	struct synced *s = ctx;
+
+	fuse_call_count(s->req, err != 0 ? err : s->done);
+	free(s);
+}
+
+static void count_synced(fuse_req_t req, ssize_t done)
+{
+	struct synced *s = malloc(sizeof(*s));
+	int err;
+
+	if (s == NULL) {
+		fuse_call_count(req, -ENOMEM);
+		return;
+	}
+	*s = (struct synced){req, done};
+	err = saver_request(fuse_call_mount(req)->parts.saver, VAULT_SESSION,
+			    reply_synced, s);
+	if (err != 0)
+		reply_synced(s, err);
+}
+
+/* Must a write be durable before it is answered? */
+static bool is_synced(const struct mount *m, const struct fuse_file_info *fi)
+{
+	/* Only with direct I/O no FSYNC comes after such a write. */
+	return m->no_cache && !fi->writepage && (fi->flags & O_DSYNC) != 0;
+}
+
 /* libfuse fixes the number of parameters.  NOLINTNEXTLINE */
 void fuse_data_write(fuse_req_t req, fuse_ino_t ino, const char *buf,
 		     size_t len, off_t off, struct fuse_file_info *fi)
@@ -61,7 +100,10 @@ void fuse_data_write(fuse_req_t req, fuse_ino_t ino, const char *buf,
 	/* With direct I/O the kernel leaves this to us, whoever writes. */
 	if (done > 0 && !fi->writepage && n->xattrs != NULL)
 		(void)tree_removexattr(m->parts.tree, n, "security.capability");
-	fuse_call_count(req, done);
+	if (done > 0 && is_synced(m, fi))
+		count_synced(req, done);
+	else
+		fuse_call_count(req, done);
 }
 
 void fuse_data_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
