@@ -6,6 +6,7 @@
 #include "mounts.h"
 #include "seen.h"
 #include "stale.h"
+#include "statedir.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -142,7 +143,8 @@ static enum exit_code lock_and_read(struct opened *v, const struct options *o,
 
 /*
  * Is the vault a copy that is kept beside another, NAME.~N~ or NAME.conflict-
- * or NAME.rescue-TIME?  Whoever names one wants what it is.
+ * or NAME.rescue-TIME, or in the state folder?  Whoever names one wants what it
+ * is.
  */
 static bool is_kept_copy(const struct store *s)
 {
@@ -152,7 +154,8 @@ static bool is_kept_copy(const struct store *s)
 	return (len > 4 && name[len - 1] == '~' &&
 		strstr(name, ".~") != NULL) ||
 	       strstr(name, ".conflict-") != NULL ||
-	       strstr(name, ".rescue-") != NULL;
+	       strstr(name, ".rescue-") != NULL ||
+	       statedir_holds(store_path(s), "rescue");
 }
 
 /*
