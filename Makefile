@@ -40,7 +40,8 @@ objs = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c))
 PROGRAMS := $(B)/tazpodfs $(B)/tazpod $(B)/mount.tazpodfs $(B)/umount.tazpodfs
 MAINS    := $(PROGRAMS:$(B)/%=$(B)/tools/%.o)
 
-.PHONY: all check unit asan tsan model lint demo deps bench fuzz install uninstall clean
+.PHONY: all check unit asan tsan model torture faults lint demo deps bench \
+	bench-seal fuzz install uninstall clean
 all: $(PROGRAMS)
 
 ## One library per layer.  The link lines below are the architecture.
@@ -54,7 +55,7 @@ $(FS):     $(call objs,fs)
 $(TOOLS):  $(filter-out $(MAINS),$(call objs,tools))
 
 CRYPTO_LIBS = $(CRYPTO) $(call libs,libcrypto libbsd)
-FS_LIBS     = $(FS) $(CRYPTO_LIBS) $(call libs,libarchive fuse3 libzstd) -lisal
+FS_LIBS     = $(FS) $(CRYPTO_LIBS) $(call libs,libarchive fuse3 libzstd zlib) -lisal
 TOOLS_LIBS  = $(TOOLS) $(FS_LIBS) $(call libs,jansson mount)
 
 $(B)/tazpodfs: $(B)/tools/tazpodfs.o $(TOOLS) $(FS) $(CRYPTO)
@@ -108,11 +109,24 @@ $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/replay.o $(FS) $(CRYPTO)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(FS_LIBS)
 
+# Vaults by the thousand: keys for nothing, and calls on files of its own.
+FAULTS := $(B)/tests/faults/seal_faults $(B)/tests/faults/power_cut
+FAULT_OBJS := $(filter-out $(FAULTS:=.o),$(call objs,tests/faults))
+
+$(FAULTS): %: %.o $(FAULT_OBJS) $(FS) $(CRYPTO)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -Wl,--wrap=kdf_derive -o $@ $(filter %.o,$^) \
+		$(FS_LIBS) -lcmocka
+
 $(B)/tests/bench/kdf: $(B)/tests/bench/kdf.o $(CRYPTO)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(CRYPTO_LIBS)
 # Of the project, it asks the daemon alone.
-$(B)/tests/bench/fs: $(B)/tests/bench/fs.o $(B)/tests/bench/work.o $(TOOLS)
+$(B)/tests/bench/fs: $(patsubst %,$(B)/tests/bench/%.o,fs work times) $(TOOLS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(TOOLS_LIBS)
+$(B)/tests/bench/seal: $(patsubst %,$(B)/tests/bench/%.o,seal seal_vault \
+		seal_bound seal_during seal_saves times) $(TOOLS)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(TOOLS_LIBS)
 
@@ -125,7 +139,7 @@ $(MODEL): $(call objs,tests/model)
 
 .SECONDARY:
 
-unit: $(UNITS) $(REPLAYS) $(MODEL)
+unit: $(UNITS) $(REPLAYS) $(MODEL) $(FAULTS)
 
 # `check` and `demo` install what is missing, then build with it.
 check:
@@ -144,6 +158,28 @@ model:
 	@tools/deps.sh --missing
 	$(Q)$(MAKE) --no-print-directory all unit
 	$(Q)B=$(B) OPERATIONS=$(OPERATIONS) tests/e2e/model.t
+
+# Daemons killed at random moments, so many times for every kind of work, and
+# storms of so many seconds.
+ROUNDS        ?= 300
+STORM_SECONDS ?= 120
+torture:
+	@tools/deps.sh --missing
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)failed=0; for t in sqlite killed storm; do \
+		B=$(B) ROUNDS=$(ROUNDS) STORM_SECONDS=$(STORM_SECONDS) \
+			tests/e2e/$$t.t || failed=1; \
+	done; exit $$failed
+
+# Every fault at every call of a save, and more power cuts than in `check`.
+POWER_CUTS ?= 100
+faults:
+	@tools/deps.sh --missing
+	$(Q)$(MAKE) --no-print-directory all unit
+	$(Q)B=$(B) TEST_SECONDS=7200 FAULTS_STRIDE=1 POWER_CUTS=$(POWER_CUTS) \
+		tests/run /faults/; status=$$?; \
+	grep -hE ' (points|folders)$$' $(B)/tests/log/tests_faults_*.tap; \
+	exit $$status
 
 # What has threads: the saver and its mounts.
 tsan:
@@ -165,8 +201,10 @@ lint:
 	@LINT=1 tools/deps.sh --missing
 	$(Q)tests/lint.sh
 
-bench: all $(B)/tests/bench/kdf $(B)/tests/bench/fs
+bench: all $(patsubst %,$(B)/tests/bench/%,kdf fs seal)
 	$(Q)B=$(B) tests/bench/run
+bench-seal: all $(B)/tests/bench/seal
+	$(Q)B=$(B) tests/bench/run seal
 
 # A libFuzzer session per parser of untrusted bytes, FUZZ_SECONDS each.
 FUZZ_SECONDS ?= 60

@@ -2,6 +2,8 @@
 #ifndef TZ_BLOB_H
 #define TZ_BLOB_H
 
+#include "stream.h"
+
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -21,5 +23,14 @@ static inline void blob_free(struct blob *b)
 	free(b->data);
 	*b = (struct blob){0};
 }
+
+/* A blob that grows.  {0} is an empty one; its owner frees blob. */
+struct blob_builder {
+	struct blob blob;
+	size_t room; /* bytes allocated for blob.data */
+};
+
+/* Appends to b, which must live as long.  Its error is -ENOMEM. */
+struct sink blob_sink(struct blob_builder *b);
 
 #endif

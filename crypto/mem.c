@@ -57,6 +57,11 @@ static struct {
 	struct huge *huge;
 } arena = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
+static struct {
+	bool (*fn)(void *ctx);
+	void *ctx;
+} pressure;
+
 static _Thread_local bool uses_reserve;
 
 static struct pool *pool_in_use(void)
@@ -280,17 +285,39 @@ static bool find_room(void)
 	return found;
 }
 
+/* Without the lock: what can be done without is freed as everything is. */
+static bool relieve(void)
+{
+	return pressure.fn != NULL && pressure.fn(pressure.ctx);
+}
+
+void mem_on_pressure(bool (*fn)(void *ctx), void *ctx)
+{
+	pressure.fn = fn;
+	pressure.ctx = ctx;
+}
+
+static void *try_alloc(size_t size)
+{
+	void *p;
+
+	(void)pthread_mutex_lock(&arena.lock);
+	p = alloc(size);
+	if (p == NULL && find_room())
+		p = alloc(size);
+	(void)pthread_mutex_unlock(&arena.lock);
+	return p;
+}
+
 void *mem_alloc(size_t size)
 {
 	void *p;
 
 	if (size == 0)
 		size = 1;
-	(void)pthread_mutex_lock(&arena.lock);
-	p = alloc(size);
-	if (p == NULL && find_room())
-		p = alloc(size);
-	(void)pthread_mutex_unlock(&arena.lock);
+	p = try_alloc(size);
+	if (p == NULL && relieve())
+		p = try_alloc(size);
 	if (p == NULL)
 		errno = ENOMEM;
 	return p;
@@ -384,9 +411,8 @@ size_t mem_locked(void)
 	return pages_locked();
 }
 
-int mem_reserve(size_t bytes)
+static int try_reserve(size_t chunks)
 {
-	size_t chunks = (bytes + RESERVE_BYTES - 1) / RESERVE_BYTES;
 	int err = 0;
 
 	(void)pthread_mutex_lock(&arena.lock);
@@ -400,6 +426,14 @@ int mem_reserve(size_t bytes)
 		arena.reserve.keep = chunks;
 	(void)pthread_mutex_unlock(&arena.lock);
 	return err;
+}
+
+int mem_reserve(size_t bytes)
+{
+	size_t chunks = (bytes + RESERVE_BYTES - 1) / RESERVE_BYTES;
+	int err = try_reserve(chunks);
+
+	return err != 0 && relieve() ? try_reserve(chunks) : err;
 }
 
 bool mem_use_reserve(bool use)

@@ -66,6 +66,14 @@ int mem_reserve(size_t bytes);
 bool mem_use_reserve(bool use);
 
 /*
+ * Have fn called when there is no more memory to lock, before that is said to
+ * whoever asked for it: it frees what can be done without, and returns
+ * whether there was any.  Any thread may call it, also while it runs.  NULL:
+ * nobody is asked.  Set it while no other thread allocates here.
+ */
+void mem_on_pressure(bool (*fn)(void *ctx), void *ctx);
+
+/*
  * Give back what is kept for the next allocations beyond an eighth: for when
  * things have come to rest.  Nobody else has to wait for more than a chunk.
  */

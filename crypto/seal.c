@@ -309,28 +309,91 @@ void seal_reader_free(struct seal_reader *r)
 	mem_free(r);
 }
 
+/* Read len bytes, fewer only at the end of from: their number or -errno. */
+static ssize_t read_full(struct source from, uint8_t *buf, size_t len)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		ssize_t n = from.read(from.ctx, buf + done, len - done);
+
+		if (n < 0)
+			return n;
+		if (n == 0)
+			break;
+		done += (size_t)n;
+	}
+	return (ssize_t)done;
+}
+
+/* Read an envelope's header, and begin to decrypt what comes after it. */
+static int stream_begin(struct aead **a, int *format, struct source from,
+			const struct secret *key)
+{
+	uint8_t head[SEAL_HEADER_LEN];
+	const struct keys *k = keys_of(key);
+	ssize_t n = read_full(from, head, HEADER_LEN_1);
+	bool two = n == HEADER_LEN_1 && memcmp(head, magic, sizeof(magic)) == 0;
+	size_t rest = two ? SEAL_HEADER_LEN - HEADER_LEN_1 : 0;
+
+	if (n == HEADER_LEN_1 && rest > 0)
+		n += read_full(from, head + HEADER_LEN_1, rest);
+	if (n < 0)
+		return (int)n;
+	if ((size_t)n != HEADER_LEN_1 + rest)
+		return -EBADMSG;
+	if (two && CRYPTO_memcmp(head + CHECK_AT_2, k->check, SEAL_CHECK_LEN))
+		return -EKEYREJECTED;
+	*format = two ? 2 : 1;
+	return aead_open_begin(
+		a, &(struct aead_start){
+			   .key = k->enc,
+			   .nonce = head + (two ? NONCE_AT_2 : NONCE_AT_1),
+			   .aad = two ? head : NULL,
+			   .aad_len = two ? SEAL_HEADER_LEN : 0,
+		   });
+}
+
+int seal_verify_stream(struct source from, const struct secret *key)
+{
+	struct secret window = {0};
+	struct aead *a = NULL;
+	size_t filled = 0;
+	ssize_t n = 1;
+	int format = 0, err = stream_begin(&a, &format, from, key);
+
+	if (err == 0)
+		err = secret_alloc(&window, WINDOW + AEAD_TAG_LEN);
+	/* What has been read last may be the tag, so so much stays back. */
+	while (err == 0 && n > 0) {
+		n = read_full(from, window.data + filled, window.len - filled);
+		if (n < 0) {
+			err = (int)n;
+			break;
+		}
+		filled += (size_t)n;
+		if (filled <= AEAD_TAG_LEN)
+			continue;
+		filled -= AEAD_TAG_LEN;
+		err = aead_update(a, window.data, window.data, filled);
+		memmove(window.data, window.data + filled, AEAD_TAG_LEN);
+		filled = AEAD_TAG_LEN;
+	}
+	if (err == 0)
+		err = filled == AEAD_TAG_LEN ? aead_open_end(a, window.data)
+					     : -EBADMSG;
+	if (err == -EBADMSG && format == 1)
+		err = -EKEYREJECTED;
+	aead_free(a);
+	secret_free(&window);
+	return err;
+}
+
 struct seal_writer {
 	struct aead *aead;
-	struct blob out;
-	size_t room; /* bytes allocated for out.data */
+	struct sink to;
+	uint8_t out[WINDOW];
 };
-
-/* Make room for n more bytes and a tag. */
-static int writer_grow(struct seal_writer *w, size_t n)
-{
-	size_t need = w->out.len + n + AEAD_TAG_LEN, room = w->room;
-	uint8_t *data;
-
-	if (need <= room)
-		return 0;
-	room = need + need / 2;
-	data = realloc(w->out.data, room);
-	if (data == NULL)
-		return -ENOMEM;
-	w->out.data = data;
-	w->room = room;
-	return 0;
-}
 
 static void put_header_2(uint8_t *at, const struct seal_params *p,
 			 const uint8_t *nonce, const uint8_t *check)
@@ -353,33 +416,33 @@ static void put_header_2(uint8_t *at, const struct seal_params *p,
 }
 
 int seal_writer_new(struct seal_writer **ret, const struct seal_params *p,
-		    const struct secret *key)
+		    const struct secret *key, struct sink to)
 {
 	struct seal_writer *w = mem_alloc(sizeof(*w));
 	struct aead_start start = {.key = keys_of(key)->enc};
-	uint8_t nonce[AEAD_NONCE_LEN], *at;
+	uint8_t nonce[AEAD_NONCE_LEN], head[SEAL_HEADER_LEN], *at = head;
+	size_t len = SEAL_HEADER_LEN;
 	int err;
 
 	if (w == NULL)
 		return -ENOMEM;
+	w->to = to;
 	err = random_bytes(nonce, sizeof(nonce));
-	if (err == 0)
-		err = writer_grow(w, SEAL_HEADER_LEN);
 	if (err != 0)
 		goto out;
-	at = w->out.data;
 	if (p->format == 1) {
 		put(&at, p->salt, sizeof(p->salt));
 		put(&at, nonce, sizeof(nonce));
-		w->out.len = HEADER_LEN_1;
+		len = HEADER_LEN_1;
 	} else {
 		put_header_2(at, p, nonce, keys_of(key)->check);
-		w->out.len = SEAL_HEADER_LEN;
-		start.aad = w->out.data;
+		start.aad = head;
 		start.aad_len = SEAL_HEADER_LEN;
 	}
 	start.nonce = nonce;
 	err = aead_seal_begin(&w->aead, &start);
+	if (err == 0)
+		err = to.write(to.ctx, head, len);
 	if (err != 0)
 		goto out;
 	*ret = w;
@@ -392,12 +455,17 @@ out:
 static int writer_write(void *ctx, const uint8_t *buf, size_t len)
 {
 	struct seal_writer *w = ctx;
-	int err = writer_grow(w, len);
+	int err = 0;
 
-	if (err == 0)
-		err = aead_update(w->aead, w->out.data + w->out.len, buf, len);
-	if (err == 0)
-		w->out.len += len;
+	while (err == 0 && len > 0) {
+		size_t n = len < WINDOW ? len : WINDOW;
+
+		err = aead_update(w->aead, w->out, buf, n);
+		if (err == 0)
+			err = w->to.write(w->to.ctx, w->out, n);
+		buf += n;
+		len -= n;
+	}
 	return err;
 }
 
@@ -406,16 +474,12 @@ struct sink seal_writer_sink(struct seal_writer *w)
 	return (struct sink){writer_write, w};
 }
 
-int seal_writer_finish(struct blob *ret, struct seal_writer *w)
+int seal_writer_finish(struct seal_writer *w)
 {
-	int err = aead_seal_end(w->aead, w->out.data + w->out.len);
+	uint8_t tag[AEAD_TAG_LEN];
+	int err = aead_seal_end(w->aead, tag);
 
-	if (err != 0)
-		return err;
-	w->out.len += AEAD_TAG_LEN;
-	*ret = w->out;
-	w->out = (struct blob){0};
-	return 0;
+	return err == 0 ? w->to.write(w->to.ctx, tag, sizeof(tag)) : err;
 }
 
 void seal_writer_free(struct seal_writer *w)
@@ -423,6 +487,5 @@ void seal_writer_free(struct seal_writer *w)
 	if (w == NULL)
 		return;
 	aead_free(w->aead);
-	blob_free(&w->out);
 	mem_free(w);
 }

@@ -78,6 +78,12 @@ int seal_derive(struct secret *ret, const struct seal_params *p,
  */
 int seal_verify(const struct blob *sealed, const struct secret *key);
 
+/*
+ * The same for an envelope that is read from somewhere, to its end.  Errors are
+ * those of seal_verify(), and what from gives.
+ */
+int seal_verify_stream(struct source from, const struct secret *key);
+
 /* A reader of the bytes inside. */
 struct seal_reader;
 
@@ -99,19 +105,20 @@ struct seal_writer;
 
 /*
  * Begin an envelope with a fresh nonce, under the salt of p and the key that
- * seal_derive() made of it.  Generation and time are taken from p as they
- * are.  The caller frees *ret.  0, -ENOMEM or -EIO.
+ * seal_derive() made of it, and write its header to the sink, which must live
+ * as long.  Generation and time are taken from p as they are.  The caller
+ * frees *ret.  0, -ENOMEM, -EIO, or the error of the sink.
  */
 int seal_writer_new(struct seal_writer **ret, const struct seal_params *p,
-		    const struct secret *key);
+		    const struct secret *key, struct sink to);
 
 /* Takes the plaintext.  The sink lives as long as w. */
 struct sink seal_writer_sink(struct seal_writer *w);
 
-/* Complete the envelope and hand it out.  The caller frees *ret.  0 or -EIO. */
-int seal_writer_finish(struct blob *ret, struct seal_writer *w);
+/* Complete the envelope.  0, -EIO, or the error of the sink. */
+int seal_writer_finish(struct seal_writer *w);
 
-/* Release w and what it has sealed so far.  NULL is a no-op. */
+/* Release w.  NULL is a no-op. */
 void seal_writer_free(struct seal_writer *w);
 
 #endif

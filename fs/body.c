@@ -210,6 +210,7 @@ static int extent_own(struct extent **ret, struct body *b, struct quota *q,
 	size_t i = body_slot_find(b, index);
 	bool present = i < b->count && b->slots->at[i].index == index;
 	struct extent *e;
+	static uint64_t last_stamp;
 	int err;
 
 	if (q->limit - q->used < charge)
@@ -231,6 +232,7 @@ static int extent_own(struct extent **ret, struct body *b, struct quota *q,
 	q->used += charge;
 	*ret = b->slots->at[i].extent;
 	(*ret)->share = share;
+	(*ret)->stamp = ++last_stamp;
 	return 0;
 }
 

@@ -35,6 +35,7 @@ struct extent {
 	uint32_t room;	/* bytes allocated for data; those beyond read as 0 */
 	uint32_t share; /* of them, those that were needed and are charged */
 	uint16_t pages; /* a bit for each BODY_PAGE that is no hole */
+	uint64_t stamp; /* no two contents of extents ever have the same */
 	uint8_t *data;
 };
 _Static_assert(BODY_EXTENT / BODY_PAGE == 16, "a bit for each page");
@@ -102,8 +103,14 @@ int body_allocate(struct body *b, struct quota *q, uint64_t off, uint64_t len);
 /* The first place at or after off that is no hole, UINT64_MAX if none. */
 uint64_t body_next_data(const struct body *b, uint64_t off);
 
-/* The first place at or after off that is a hole. */
-uint64_t body_next_hole(const struct body *b, uint64_t off);
+/* The first place from off up to limit that is a hole; limit if none is. */
+uint64_t body_next_hole(const struct body *b, uint64_t off, uint64_t limit);
+
+/*
+ * A number for the contents of the extent that off lies in: it is another one
+ * after each change, in all bodies of this process; 0 for a hole.
+ */
+uint64_t body_stamp(const struct body *b, uint64_t off);
 
 /* Make *ret share what b holds, without any allocation.  The caller frees it.
  */

@@ -92,16 +92,23 @@ uint64_t body_next_data(const struct body *b, uint64_t off)
 	return UINT64_MAX;
 }
 
-uint64_t body_next_hole(const struct body *b, uint64_t off)
+uint64_t body_next_hole(const struct body *b, uint64_t off, uint64_t limit)
 {
-	for (;;) {
-		const struct extent *e = body_extent_at(b, off / BODY_EXTENT);
+	size_t i = body_slot_find(b, off / BODY_EXTENT);
+
+	for (; i < b->count && off < limit; i++) {
+		const struct body_slot *s = &b->slots->at[i];
 		unsigned page = (unsigned)(off % BODY_EXTENT / BODY_PAGE);
 
-		if (e == NULL || (e->pages & 1u << page) == 0)
-			return off;
-		off += BODY_PAGE - off % BODY_PAGE;
+		if (s->index != off / BODY_EXTENT)
+			break;
+		for (; page < BODY_EXTENT / BODY_PAGE; page++) {
+			if ((s->extent->pages & 1u << page) == 0)
+				return off < limit ? off : limit;
+			off += BODY_PAGE - off % BODY_PAGE;
+		}
 	}
+	return off < limit ? off : limit;
 }
 
 uint64_t body_stored(const struct body *b)
@@ -123,4 +130,11 @@ uint64_t body_data(const struct body *b)
 		n += (uint64_t)__builtin_popcount(pages) * BODY_PAGE;
 	}
 	return n;
+}
+
+uint64_t body_stamp(const struct body *b, uint64_t off)
+{
+	const struct extent *e = body_extent_at(b, off / BODY_EXTENT);
+
+	return e != NULL ? e->stamp : 0;
 }

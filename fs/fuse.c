@@ -37,6 +37,7 @@ static ssize_t io_writev(int fd, struct iovec *iov, int count, void *userdata)
 	ssize_t done;
 	uint8_t *to;
 
+	fuse_tell_changes(m);
 	fuse_patch_reply(&m->patch, m->request, iov, count);
 	for (int i = 0; i < count; i++)
 		len += iov[i].iov_len;

@@ -39,7 +39,8 @@ struct mount_events {
 	void (*ready)(
 		void *ctx);	 /* the kernel has made contact: it is usable */
 	void (*gone)(void *ctx); /* unmounted from outside */
-	void (*changed)(void *ctx); /* the tree has changed */
+	void (*changed)(void *ctx); /* the tree has changed, and whoever did it
+				       does not know yet */
 	void *ctx;
 };
 

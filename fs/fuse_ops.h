@@ -59,6 +59,9 @@ int fuse_serve_start(struct mount *m);
 /* End it.  No-op if it was never started.  Not under the loop's lock. */
 void fuse_serve_stop(struct mount *m);
 
+/* Tell who is to know, if the tree has changed since the last time. */
+void fuse_tell_changes(struct mount *m);
+
 /* The mount that req is for. */
 struct mount *fuse_call_mount(fuse_req_t req);
 

@@ -20,6 +20,14 @@ static void tell(const struct mount *m)
 	(void)!write(m->event, &one, sizeof(one));
 }
 
+void fuse_tell_changes(struct mount *m)
+{
+	if (m->changes == tree_changes(m->parts.tree))
+		return;
+	m->changes = tree_changes(m->parts.tree);
+	m->events.changed(m->events.ctx);
+}
+
 /* One request, or the end.  False: no more will come. */
 static bool take(struct mount *m, int n)
 {
@@ -33,10 +41,7 @@ static bool take(struct mount *m, int n)
 		fuse_session_process_buf(m->session, &buf);
 		explicit_bzero(m->request, (size_t)n);
 	}
-	if (m->changes != tree_changes(m->parts.tree)) {
-		m->changes = tree_changes(m->parts.tree);
-		m->events.changed(m->events.ctx);
-	}
+	fuse_tell_changes(m);
 	m->gone = n <= 0 || fuse_session_exited(m->session);
 	if (m->gone || m->greeted != was_greeted)
 		tell(m);

@@ -68,7 +68,7 @@ static int add(struct generation **list, size_t *count, const struct store *s,
 static DIR *open_folder(const struct store *s)
 {
 	/* A descriptor of its own, whose position is nobody else's. */
-	int fd = openat(s->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = store_openat(s->dir, ".", O_RDONLY | O_DIRECTORY);
 	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
 	int err = errno;
 
@@ -165,8 +165,9 @@ int history_keep(struct store *s, const struct history_policy *policy,
 	time_t left = 0;
 	int err;
 
-	/* The folder is not read at each save. */
-	if (policy->keep == 0 ||
+	/* The folder is not read at each save.  Another name of what will be
+	 * overwritten keeps nothing. */
+	if (policy->keep == 0 || s->is_in_place ||
 	    (policy->seconds > 0 && uptime() < s->history_due))
 		return 0;
 	err = store_check(s);
@@ -211,8 +212,8 @@ int history_load(struct blob *ret, const struct store *s, uint64_t number,
 		 uint64_t limit)
 {
 	char name[NAME_MAX + 32];
-	struct stat st;
+	struct store_file f;
 
 	name_of(name, s, number);
-	return store_read(ret, &st, s, name, limit);
+	return store_read(ret, &f, s, name, limit);
 }

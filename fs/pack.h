@@ -12,14 +12,41 @@
 
 #include <stdint.h>
 
-/* A compressor that writes gzip to a sink. */
+/*
+ * A compressor that writes one gzip member, in segments: none refers to what
+ * came before it, so one that is kept can be written again in its place.
+ */
 struct packer;
 
-/* The caller frees *ret.  to must live as long.  0 or -ENOMEM. */
+/* What a segment holds. */
+struct packed {
+	uint64_t len; /* bytes, before compression */
+	uint32_t crc; /* ... and their CRC-32 */
+};
+
+/*
+ * The caller frees *ret.  to must live as long.  0, -ENOMEM or the error of to.
+ */
 int packer_new(struct packer **ret, struct sink to);
 
 /* Takes the bytes to compress.  The sink lives as long as p. */
 struct sink packer_sink(struct packer *p);
+
+/* End a segment, and tell what it holds.  0 or the error of the sink. */
+int packer_cut(struct packer *p, struct packed *ret);
+
+/*
+ * Write a segment that was compressed earlier: what the sink got between two
+ * cuts.  It goes where one begins.  0 or the error of the sink.
+ */
+int packer_put(struct packer *p, const struct packed *what, const uint8_t *data,
+	       size_t len);
+
+/*
+ * Decompress a segment and compare it with what it is to hold.  0, -EBADMSG or
+ * -ENOMEM.
+ */
+int packer_check(const struct packed *what, const uint8_t *data, size_t len);
 
 /* Write what is left and the trailer.  0 or the error of the sink. */
 int packer_finish(struct packer *p);

@@ -28,6 +28,7 @@ struct waiter {
 struct job {
 	struct snapshot snapshot;
 	enum vault_salt salt;
+	const char *aside; /* a new file to seal it into instead; or NULL */
 	uint64_t replaced; /* generation of the vault that is in place */
 	int err;
 	bool beside;
@@ -54,27 +55,51 @@ struct saver {
 	bool job_given, job_done, stop;
 };
 
+int saver_seal(struct store *store, struct vault *v, const struct snapshot *s,
+	       enum vault_salt salt)
+{
+	struct source again;
+	int err = store_begin(store);
+
+	if (err == 0)
+		err = vault_seal(store_sink(store), v, s, salt);
+	if (err == 0)
+		err = store_reread(store, &again);
+	return err == 0 ? vault_verify(v, again) : err;
+}
+
+/* Seal one snapshot into a file of its own. */
+static int put_aside(struct saver *s, struct job *job)
+{
+	struct store *store = NULL;
+	int err = store_create_aside(&store, job->aside);
+
+	if (err == 0)
+		err = saver_seal(store, s->parts.vault, &job->snapshot,
+				 job->salt);
+	if (err == 0)
+		err = store_commit(store);
+	store_close(store);
+	return err;
+}
+
 /* Seal and store one snapshot.  The sealing thread alone uses the vault. */
 static void do_job(struct saver *s, struct job *job)
 {
-	struct blob sealed = {0};
+	struct store *store = s->parts.store;
 
-	job->err =
-		vault_seal(&sealed, s->parts.vault, &job->snapshot, job->salt);
+	job->err = saver_seal(store, s->parts.vault, &job->snapshot, job->salt);
 	/* A save that keeps no older vault is better than none. */
 	if (job->err == 0)
-		(void)history_keep(s->parts.store, &s->parts.history,
-				   job->replaced);
+		(void)history_keep(store, &s->parts.history, job->replaced);
 	if (job->err == 0)
-		job->err = store_save(s->parts.store, &sealed);
+		job->err = store_commit(store);
 	/* What has taken our place is not ours to overwrite, and what we have
 	 * is not to be in memory alone. */
-	job->beside = job->err == -ESTALE &&
-		      store_save_beside(s->parts.store, &sealed) == 0;
-	job->sealed_bytes = sealed.len;
+	job->beside = job->err == -ESTALE && store_commit_beside(store) == 0;
+	store_abort(store);
+	job->sealed_bytes = store_size(store);
 	job->params = *vault_params(s->parts.vault);
-	blob_free(&sealed);
-	mem_trim();
 }
 
 /* Wait for a job or the end; true: neither came for a while. */
@@ -100,12 +125,20 @@ static void *seal_loop(void *ctx)
 		if (s->job_given) {
 			s->job_given = false;
 			(void)pthread_mutex_unlock(&s->lock);
-			do_job(s, &s->job);
+			if (s->job.aside != NULL)
+				s->job.err = put_aside(s, &s->job);
+			else
+				do_job(s, &s->job);
 			(void)pthread_mutex_lock(&s->lock);
 			s->job_done = true;
 			prepared = false;
 			/* It takes this write, or is readable already. */
 			(void)!write(s->event, &one, sizeof(one));
+			(void)pthread_mutex_unlock(&s->lock);
+			/* What nobody waits for. */
+			store_tidy(s->parts.store);
+			mem_trim();
+			(void)pthread_mutex_lock(&s->lock);
 		} else if (prepared) {
 			(void)pthread_cond_wait(&s->wake, &s->lock);
 		} else if (wait_idle(s) && !s->job_given && !s->stop) {
@@ -119,6 +152,12 @@ static void *seal_loop(void *ctx)
 	}
 	(void)pthread_mutex_unlock(&s->lock);
 	return NULL;
+}
+
+/* What a seal has kept for the next is the first to go. */
+static bool relieve(void *ctx)
+{
+	return vault_relieve(ctx);
 }
 
 /* A condition whose timeouts no change of the date can stretch. */
@@ -154,8 +193,10 @@ int saver_start(struct saver **ret, const struct saver_parts *parts)
 	}
 	(void)pthread_mutex_init(&s->lock, NULL);
 	init_wake(s);
+	mem_on_pressure(relieve, parts->vault);
 	err = -pthread_create(&s->thread, NULL, seal_loop, s);
 	if (err != 0) {
+		mem_on_pressure(NULL, NULL);
 		(void)close(s->event);
 		free(s);
 		return err;
@@ -184,6 +225,18 @@ static void tell(struct waiter **list, int err)
 	}
 }
 
+/* Give a job to the sealing thread, which is idle. */
+static void hand_over(struct saver *s, const struct job *job)
+{
+	s->state.busy = true;
+	(void)pthread_mutex_lock(&s->lock);
+	s->job = *job;
+	s->job_given = true;
+	s->job_done = false;
+	(void)pthread_cond_signal(&s->wake);
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
 /* Begin a seal for those who wait for the next one. */
 static void begin(struct saver *s)
 {
@@ -202,13 +255,7 @@ static void begin(struct saver *s)
 		tell(&s->waiting, err);
 		return;
 	}
-	s->state.busy = true;
-	(void)pthread_mutex_lock(&s->lock);
-	s->job = job;
-	s->job_given = true;
-	s->job_done = false;
-	(void)pthread_cond_signal(&s->wake);
-	(void)pthread_mutex_unlock(&s->lock);
+	hand_over(s, &job);
 }
 
 static bool is_dirty(const struct saver *s)
@@ -258,6 +305,31 @@ int saver_request(struct saver *s, enum vault_salt salt, saver_fn *fn,
 	return 0;
 }
 
+/* Is all there is durable, in the vault's place or beside it? */
+static bool is_settled(const struct saver *s)
+{
+	return !is_dirty(s) ||
+	       (s->state.beside &&
+		s->beside_changes == tree_changes(s->parts.tree));
+}
+
+/* Take in what became of a save. */
+static void note_job(struct saver *s, const struct job *job)
+{
+	s->state.error = job->err;
+	s->state.beside = job->beside;
+	s->beside_changes = job->snapshot.changes;
+	if (job->err == 0) {
+		s->state.saves++;
+		s->state.skipped = job->snapshot.skipped;
+		s->state.sealed_bytes = job->sealed_bytes;
+		s->state.params = job->params;
+		s->sealed_changes = job->snapshot.changes;
+	}
+	if (s->parts.settled != NULL && is_settled(s))
+		s->parts.settled(s->parts.ctx);
+}
+
 void saver_collect(struct saver *s)
 {
 	uint64_t count;
@@ -271,16 +343,8 @@ void saver_collect(struct saver *s)
 	if (!done)
 		return;
 	s->state.busy = false;
-	s->state.error = s->job.err;
-	s->state.beside = s->job.beside;
-	s->beside_changes = s->job.snapshot.changes;
-	if (s->job.err == 0) {
-		s->state.saves++;
-		s->state.skipped = s->job.snapshot.skipped;
-		s->state.sealed_bytes = s->job.sealed_bytes;
-		s->state.params = s->job.params;
-		s->sealed_changes = s->job.snapshot.changes;
-	}
+	if (s->job.aside == NULL)
+		note_job(s, &s->job);
 	snapshot_release(&s->job.snapshot);
 	tell(&s->waiting, s->job.err);
 	if (s->next == NULL || s->state.busy)
@@ -296,21 +360,48 @@ static void note_result(void *ctx, int err)
 	*(int *)ctx = err;
 }
 
+/* Wait until the sealing thread has done something, and take it in. */
+static int await(struct saver *s)
+{
+	struct pollfd p = {.fd = s->event, .events = POLLIN};
+
+	if (poll(&p, 1, -1) < 0 && errno != EINTR)
+		return -errno;
+	saver_collect(s);
+	return 0;
+}
+
 int saver_flush(struct saver *s)
 {
 	int result = -EINPROGRESS;
 	int err = saver_request(s, VAULT_FRESH, note_result, &result);
 
+	while (err == 0 && result == -EINPROGRESS)
+		err = await(s);
+	return err != 0 ? err : result;
+}
+
+int saver_rescue(struct saver *s, const char *path)
+{
+	struct job job = {.salt = VAULT_FRESH, .aside = path};
+	int result = -EINPROGRESS, err = 0;
+
+	while (err == 0 && s->state.busy)
+		err = await(s);
 	if (err != 0)
 		return err;
-	while (result == -EINPROGRESS) {
-		struct pollfd p = {.fd = s->event, .events = POLLIN};
-
-		if (poll(&p, 1, -1) < 0 && errno != EINTR)
-			return -errno;
-		saver_collect(s);
-	}
-	return result;
+	s->waiting = malloc(sizeof(*s->waiting));
+	if (s->waiting == NULL)
+		return -ENOMEM;
+	*s->waiting = (struct waiter){NULL, note_result, &result};
+	err = snapshot_take(&job.snapshot, s->parts.tree);
+	if (err != 0)
+		tell(&s->waiting, err);
+	else
+		hand_over(s, &job);
+	while (err == 0 && result == -EINPROGRESS)
+		err = await(s);
+	return err != 0 ? err : result;
 }
 
 struct saver_state saver_state(const struct saver *s)
@@ -330,6 +421,7 @@ void saver_stop(struct saver *s)
 	(void)pthread_cond_signal(&s->wake);
 	(void)pthread_mutex_unlock(&s->lock);
 	(void)pthread_join(s->thread, NULL);
+	mem_on_pressure(NULL, NULL);
 	tell(&s->next, -EIO);
 	saver_collect(s);
 	(void)pthread_mutex_destroy(&s->lock);

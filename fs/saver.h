@@ -37,12 +37,26 @@ struct saver_state {
 	struct seal_params params; /* of the last sealed vault */
 };
 
+/*
+ * Seal s into the store's temporary file, read it back and verify it, for
+ * store_commit(), or for store_abort() after an error.  Errors: store_begin(),
+ * vault_seal(), store_reread(), vault_verify().
+ */
+int saver_seal(struct store *store, struct vault *v, const struct snapshot *s,
+	       enum vault_salt salt);
+
 /* What a saver brings together; it borrows all three until saver_stop(). */
 struct saver_parts {
 	struct vault *vault;
 	struct store *store;
 	struct tree *tree;
 	struct history_policy history; /* of the vaults that are replaced */
+	/*
+	 * Called when all there is is durable, before those who wait for it are
+	 * told; or NULL.
+	 */
+	void (*settled)(void *ctx);
+	void *ctx;
 };
 
 /*
@@ -70,6 +84,13 @@ void saver_collect(struct saver *s);
  * error of the last seal.
  */
 int saver_flush(struct saver *s);
+
+/*
+ * Seal all there is into a new file at path, for use when nobody is served any
+ * more and the vault cannot be saved.  Waits for it.  0, or the errors of
+ * store_create_aside() and of a save.
+ */
+int saver_rescue(struct saver *s, const char *path);
 
 struct saver_state saver_state(const struct saver *s);
 

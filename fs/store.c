@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "inplace.h"
 #include "store_impl.h"
 
 #include <errno.h>
@@ -11,14 +12,23 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FILE_MODE = 0600, STEP = 1 << 20 };
+enum { FILE_MODE = 0600 };
 
-/* Why the last call failed, as -errno: never 0, even if errno is. */
-static int failed(void)
+int store_failed(void)
 {
 	int err = errno;
 
 	return err > 0 ? -err : -EIO;
+}
+
+int store_openat(int dir, const char *name, int flags)
+{
+	int fd;
+
+	do
+		fd = openat(dir, name, flags | O_CLOEXEC, FILE_MODE);
+	while (fd < 0 && errno == EINTR);
+	return fd;
 }
 
 /* name with a dot before it and suffix behind it; NULL if out of memory. */
@@ -70,12 +80,12 @@ static struct store *store_new(char *path, int *err)
 	struct store *s = path != NULL ? calloc(1, sizeof(*s)) : NULL;
 	char *slash;
 
-	*err = failed();
+	*err = store_failed();
 	if (s == NULL) {
 		free(path);
 		return NULL;
 	}
-	s->dir = s->lock = -1;
+	s->dir = s->lock = s->file = s->old = -1;
 	s->path = path;
 	slash = strrchr(path, '/');
 	s->name = slash + 1;
@@ -85,9 +95,9 @@ static struct store *store_new(char *path, int *err)
 	*slash = '\0';
 	if (s->lock_name != NULL && s->temp_name != NULL &&
 	    s->beside_name != NULL)
-		s->dir = open(slash == path ? "/" : path,
-			      O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	*err = failed();
+		s->dir = store_openat(AT_FDCWD, slash == path ? "/" : path,
+				      O_RDONLY | O_DIRECTORY);
+	*err = store_failed();
 	*slash = '/';
 	if (s->dir >= 0)
 		return s;
@@ -95,18 +105,43 @@ static struct store *store_new(char *path, int *err)
 	return NULL;
 }
 
-/* Take the lock, or say who cannot: -EAGAIN, -EROFS or another failed(). */
+/* Take the lock, or say who cannot: -EAGAIN, -EROFS or another store_failed().
+ */
 static int take_lock(struct store *s)
 {
 	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
-	s->lock = openat(s->dir, s->lock_name,
-			 O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
+	s->lock = store_openat(s->dir, s->lock_name,
+			       O_RDWR | O_CREAT | O_NOFOLLOW);
 	if (s->lock < 0)
-		return errno == EACCES || errno == EPERM ? -EROFS : failed();
+		return errno == EACCES || errno == EPERM ? -EROFS
+							 : store_failed();
 	if (fcntl(s->lock, F_OFD_SETLK, &whole) != 0)
-		return errno == EACCES ? -EAGAIN : failed();
+		return errno == EACCES ? -EAGAIN : store_failed();
 	return 0;
+}
+
+int store_lock_file(int fd, bool alone)
+{
+	/* Those who rename share it, since the side file keeps them apart. */
+	struct flock whole = {.l_type = alone ? F_WRLCK : F_RDLCK,
+			      .l_whence = SEEK_SET};
+
+	if (fcntl(fd, F_OFD_SETLK, &whole) == 0)
+		return 0;
+	/* A filesystem without such locks is no reason to refuse. */
+	return errno == EAGAIN || errno == EACCES ? -EAGAIN : 0;
+}
+
+/* Open the file itself, too, and lock it. */
+static int take_file(struct store *s)
+{
+	s->file =
+		store_openat(s->dir, s->name,
+			     (s->is_in_place ? O_RDWR : O_RDONLY) | O_NOFOLLOW);
+	if (s->file >= 0)
+		return store_lock_file(s->file, s->is_in_place);
+	return errno == EACCES || errno == EPERM ? -EROFS : store_failed();
 }
 
 /* Can the file be replaced by a rename? */
@@ -125,7 +160,7 @@ static int check_regular(const struct store *s)
 	if (s->name[0] == '\0') /* "/" has no last component */
 		return -EISDIR;
 	if (fstatat(s->dir, s->name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-		return failed();
+		return store_failed();
 	if (S_ISDIR(st.st_mode))
 		return -EISDIR;
 	return S_ISREG(st.st_mode) ? 0 : -ENOTSUP;
@@ -170,25 +205,55 @@ int store_open(struct store **ret, const char *path)
 
 	if (s == NULL)
 		return err;
-	if (is_mount_point(s) || faccessat(s->dir, ".", W_OK, AT_EACCESS) != 0)
+	if (is_mount_point(s))
+		err = -EBUSY;
+	else if (faccessat(s->dir, ".", W_OK, AT_EACCESS) != 0)
 		err = -EROFS;
 	else
 		err = take_lock(s);
+	if (err == 0)
+		err = take_file(s);
+	s->can_write = err == 0;
 	return hand_out(ret, s, err);
 }
 
-int store_create(struct store **ret, const char *path)
+int store_open_in_place(struct store **ret, const char *path)
+{
+	int err;
+	struct store *s = open_existing(path, &err);
+
+	if (s == NULL)
+		return err;
+	s->is_in_place = true;
+	err = take_file(s);
+	s->can_write = err == 0;
+	return hand_out(ret, s, err);
+}
+
+/* A store for a file that must not exist. */
+static int create(struct store **ret, const char *path, bool locked)
 {
 	int err;
 	struct store *s = store_new(resolve_new(path), &err);
 
 	if (s == NULL)
 		return err;
-	err = take_lock(s);
+	err = locked ? take_lock(s) : 0;
 	if (err == 0 &&
 	    faccessat(s->dir, s->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		err = -EEXIST;
+	s->can_write = err == 0;
 	return hand_out(ret, s, err);
+}
+
+int store_create(struct store **ret, const char *path)
+{
+	return create(ret, path, true);
+}
+
+int store_create_aside(struct store **ret, const char *path)
+{
+	return create(ret, path, false);
 }
 
 static int read_all(int fd, uint8_t *buf, size_t len)
@@ -199,7 +264,7 @@ static int read_all(int fd, uint8_t *buf, size_t len)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return failed();
+			return store_failed();
 		if (n == 0)
 			return -EIO; /* it shrank meanwhile */
 		buf += n;
@@ -208,30 +273,68 @@ static int read_all(int fd, uint8_t *buf, size_t len)
 	return 0;
 }
 
-int store_read(struct blob *ret, struct stat *st, const struct store *s,
+/* The last bytes of the file fd, of which st is said. */
+static int read_edge(struct store_file *f, int fd)
+{
+	const size_t size = (size_t)f->st.st_size;
+	size_t left = size < STORE_EDGE ? size : STORE_EDGE;
+
+	memset(f->edge, 0, sizeof(f->edge));
+	while (left > 0) {
+		ssize_t n = pread(fd, f->edge + STORE_EDGE - left, left,
+				  (off_t)(size - left));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return store_failed();
+		if (n == 0)
+			return -EIO; /* it shrank meanwhile */
+		left -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Leave the vault alone of what is in the file. */
+static int find_vault(struct blob *b)
+{
+	struct inplace_found found;
+	int err = inplace_find(&found, b);
+
+	if (err != 0 || found.state == INPLACE_CLEAN)
+		return err;
+	memmove(b->data, b->data + found.off, found.len);
+	b->len = found.len;
+	return 0;
+}
+
+int store_read(struct blob *ret, struct store_file *f, const struct store *s,
 	       const char *name, uint64_t limit)
 {
+	/* A journal takes up to three times what the vault does. */
+	const uint64_t most =
+		limit < UINT64_MAX / 4 ? limit * 3 + (16 << 10) : UINT64_MAX;
 	struct blob b = {0};
-	int fd = openat(s->dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = store_openat(s->dir, name, O_RDONLY | O_NOFOLLOW);
 	int err = 0;
 
 	if (fd < 0)
-		return failed();
-	if (fstat(fd, st) != 0) {
-		err = failed();
-		goto out;
-	}
-	if ((uint64_t)st->st_size > limit) {
+		return store_failed();
+	if (fstat(fd, &f->st) != 0)
+		err = store_failed();
+	else if ((uint64_t)f->st.st_size > most)
 		err = -EFBIG;
+	if (err != 0)
 		goto out;
-	}
-	b.len = (size_t)st->st_size;
+	b.len = (size_t)f->st.st_size;
 	b.data = malloc(b.len + 1); /* not of 0 bytes */
-	if (b.data == NULL) {
-		err = -ENOMEM;
-		goto out;
-	}
-	err = read_all(fd, b.data, b.len);
+	err = b.data != NULL ? read_all(fd, b.data, b.len) : -ENOMEM;
+	if (err == 0)
+		err = read_edge(f, fd);
+	if (err == 0)
+		err = find_vault(&b);
+	if (err == 0 && b.len > limit)
+		err = -EFBIG;
 	if (err != 0)
 		goto out;
 	*ret = b;
@@ -242,169 +345,93 @@ out:
 	return err;
 }
 
-static void remember_edge(struct store *s, const struct blob *b)
+/* Does the file end as what was read or written last?  0 or -ESTALE. */
+static int check_edge(const struct store *s)
 {
-	size_t len = b->len < STORE_EDGE ? b->len : STORE_EDGE;
-
-	memset(s->edge, 0, sizeof(s->edge));
-	if (len > 0)
-		memcpy(s->edge, b->data + b->len - len, len);
-}
-
-/* Does the file end as what was read or written last? */
-static bool has_edge(const struct store *s)
-{
-	uint8_t edge[STORE_EDGE] = {0};
-	const size_t size = (size_t)s->seen.st_size;
-	size_t len = size < STORE_EDGE ? size : STORE_EDGE;
-	int fd = openat(s->dir, s->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	bool same;
+	struct store_file now = {.st = s->seen.st};
+	int fd = store_openat(s->dir, s->name, O_RDONLY | O_NOFOLLOW);
+	int err;
 
 	if (fd < 0)
-		return false;
-	same = pread(fd, edge, len, (off_t)(size - len)) == (ssize_t)len &&
-	       memcmp(edge, s->edge, sizeof(edge)) == 0;
+		return store_failed();
+	err = read_edge(&now, fd);
+	if (err == 0 && memcmp(now.edge, s->seen.edge, sizeof(now.edge)) != 0)
+		err = -ESTALE;
 	(void)close(fd);
-	return same;
+	return err;
 }
 
 int store_load(struct blob *ret, struct store *s, uint64_t limit)
 {
-	struct stat st;
-	int err = store_read(ret, &st, s, s->name, limit);
+	struct store_file f;
+	int err = store_read(ret, &f, s, s->name, limit);
 
 	if (err != 0)
 		return err;
-	s->seen = st;
+	s->seen = f;
 	s->known = true;
-	remember_edge(s, ret);
 	return 0;
 }
 
-static int write_all(int fd, const uint8_t *buf, size_t len)
+void store_remember(struct store *s)
 {
-	while (len > 0) {
-		ssize_t n = write(fd, buf, len < STEP ? len : STEP);
+	struct store_file now;
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return failed();
-		buf += n;
-		len -= (size_t)n;
-	}
-	return 0;
+	/* Else it stays the one that was known, and will not be overwritten. */
+	if (fstat(s->file, &now.st) == 0 && read_edge(&now, s->file) == 0)
+		s->seen = now;
 }
 
-/* Give fd the owner of the old file, and a mode that is no wider than its. */
-static int keep_owner(const struct store *s, int fd)
+int store_repair(struct store *s)
 {
-	struct stat old;
+	struct inplace_found found;
+	struct blob b = {0};
+	int err;
 
-	if (fstatat(s->dir, s->name, &old, AT_SYMLINK_NOFOLLOW) != 0)
-		return errno == ENOENT ? 0 : failed();
-	/* Only root can give it away; for others it is theirs, as it should. */
-	if (fchown(fd, old.st_uid, old.st_gid) != 0 && errno != EPERM)
-		return failed();
-	if (fchmod(fd, (old.st_mode & FILE_MODE) | S_IRUSR) != 0)
-		return failed();
-	return 0;
-}
-
-/* Write b to the temporary file, durably. */
-static int write_temp(struct store *s, const struct blob *b)
-{
-	int fd, err;
-
-	/* The lock is ours, so a file that is there is a crash's. */
-	if (unlinkat(s->dir, s->temp_name, 0) != 0 && errno != ENOENT)
-		return failed();
-	fd = openat(s->dir, s->temp_name,
-		    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-		    FILE_MODE);
-	if (fd < 0)
-		return failed();
-	/* A full disk is found out here, where the filesystem can tell. */
-	do
-		err = b->len > 0 ? posix_fallocate(fd, 0, (off_t)b->len) : 0;
-	while (err == EINTR);
-	err = err == EOPNOTSUPP || err == EINVAL ? 0 : -err;
+	if (!s->is_in_place)
+		return 0;
+	b.len = (size_t)s->seen.st.st_size;
+	b.data = malloc(b.len + 1);
+	if (b.data == NULL)
+		return -ENOMEM;
+	err = lseek(s->file, 0, SEEK_SET) < 0
+		      ? store_failed()
+		      : read_all(s->file, b.data, b.len);
 	if (err == 0)
-		err = write_all(fd, b->data, b->len);
+		err = inplace_find(&found, &b);
 	if (err == 0)
-		err = keep_owner(s, fd);
-	if (err == 0 && fsync(fd) != 0)
-		err = failed();
-	if (close(fd) != 0 && err == 0)
-		err = failed();
+		err = inplace_repair(s->file, &b, &found);
+	blob_free(&b);
+	store_remember(s);
 	return err;
 }
 
 int store_check(const struct store *s)
 {
+	const struct stat *seen = &s->seen.st;
 	struct stat st;
 
 	if (fstatat(s->dir, s->name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-		return failed();
+		return store_failed();
+	/* A mount of a file whose name is gone, or another file's now. */
+	if (s->is_in_place && st.st_nlink == 0)
+		return -ESTALE;
 	if (!s->known)
 		return 0;
-	if (st.st_dev == s->seen.st_dev && st.st_ino == s->seen.st_ino &&
-	    st.st_size == s->seen.st_size &&
-	    st.st_mtim.tv_sec == s->seen.st_mtim.tv_sec &&
-	    st.st_mtim.tv_nsec == s->seen.st_mtim.tv_nsec)
+	if (st.st_dev == seen->st_dev && st.st_ino == seen->st_ino &&
+	    st.st_size == seen->st_size &&
+	    st.st_mtim.tv_sec == seen->st_mtim.tv_sec &&
+	    st.st_mtim.tv_nsec == seen->st_mtim.tv_nsec)
 		return 0;
 	/* It may have been copied, or touched: no two seals end alike. */
-	if (S_ISREG(st.st_mode) && st.st_size == s->seen.st_size && has_edge(s))
-		return 0;
+	if (S_ISREG(st.st_mode) && st.st_size == seen->st_size)
+		return check_edge(s);
 	return -ESTALE;
 }
 
-/* Remember the file that has just been put in place. */
-static void remember(struct store *s)
+uint64_t store_size(const struct store *s)
 {
-	s->known = fstatat(s->dir, s->name, &s->seen, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
-int store_save(struct store *s, const struct blob *b)
-{
-	int err;
-
-	if (s->lock < 0)
-		return -EROFS;
-	err = store_check(s);
-	if (err == 0 || err == -ENOENT)
-		err = write_temp(s, b);
-	else
-		return err;
-	if (err == 0 && renameat(s->dir, s->temp_name, s->dir, s->name) != 0)
-		err = failed();
-	if (err != 0) {
-		(void)unlinkat(s->dir, s->temp_name, 0);
-		return err;
-	}
-	remember(s);
-	remember_edge(s, b);
-	if (fsync(s->dir) != 0)
-		return failed();
-	/* What was kept there is older than this. */
-	if (s->beside && unlinkat(s->dir, s->beside_name, 0) == 0)
-		s->beside = false;
-	return 0;
-}
-
-int store_save_beside(struct store *s, const struct blob *b)
-{
-	int err = s->lock < 0 ? -EROFS : write_temp(s, b);
-
-	if (err == 0 && renameat2(s->dir, s->temp_name, s->dir, s->beside_name,
-				  s->beside ? 0 : RENAME_NOREPLACE) != 0)
-		err = failed();
-	if (err != 0) {
-		(void)unlinkat(s->dir, s->temp_name, 0);
-		return err;
-	}
-	s->beside = true;
-	return fsync(s->dir) == 0 ? 0 : failed();
+	return s->known ? (uint64_t)s->seen.st.st_size : 0;
 }
 
 const char *store_path(const struct store *s)
@@ -421,8 +448,12 @@ void store_close(struct store *s)
 	    faccessat(s->dir, s->name, F_OK, AT_SYMLINK_NOFOLLOW) != 0 &&
 	    errno == ENOENT)
 		(void)unlinkat(s->dir, s->lock_name, 0);
+	store_abort(s);
+	store_tidy(s);
 	if (s->dir >= 0)
 		(void)close(s->dir);
+	if (s->file >= 0)
+		(void)close(s->file);
 	if (s->lock >= 0)
 		(void)close(s->lock);
 	free(s->path);

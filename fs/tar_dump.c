@@ -12,12 +12,22 @@
 /* The folders from the root down to an entry, and the entry. */
 enum { PARTS = TREE_DEPTH_MAX + 1 };
 
-struct dumper {
+struct tar_dumper {
 	const struct snapshot *snapshot;
-	struct sink to;
-	uint8_t *buf; /* BODY_EXTENT bytes */
+	bool is_outline;
+	struct sink to; /* of the step under way */
+	uint64_t bytes; /* ... written */
 	const char *path[PARTS], *link[PARTS];
 };
+
+/* Where headers go: on to the step's sink, and counted. */
+static int count_write(void *ctx, const uint8_t *buf, size_t len)
+{
+	struct tar_dumper *d = ctx;
+
+	d->bytes += len;
+	return d->to.write(d->to.ctx, buf, len);
+}
 
 /* The whole name of entry i, in parts, built from its end. */
 static struct pax_name full_name(const struct snapshot *s,
@@ -39,19 +49,26 @@ static struct pax_name full_name(const struct snapshot *s,
 
 /*
  * The first piece of an entry at or after off that is no hole, in whole pages
- * but for the last one of the file.  False: there is none.
+ * but for the last one of the file, and not beyond limit.  False: there is
+ * none.
  */
+static bool find_piece(const struct snapshot_entry *e, uint64_t off,
+		       uint64_t limit, struct pax_piece *p)
+{
+	uint64_t start = body_next_data(&e->body, off);
+
+	if (limit > e->attr.size)
+		limit = e->attr.size;
+	if (start >= limit)
+		return false;
+	p->off = start;
+	p->len = body_next_hole(&e->body, start, limit) - start;
+	return true;
+}
+
 static bool next_piece(const void *entry, uint64_t off, struct pax_piece *p)
 {
-	const struct snapshot_entry *e = entry;
-	uint64_t end, start = body_next_data(&e->body, off);
-
-	if (start >= e->attr.size)
-		return false;
-	end = body_next_hole(&e->body, start);
-	p->off = start;
-	p->len = (end < e->attr.size ? end : e->attr.size) - start;
-	return true;
+	return find_piece(entry, off, UINT64_MAX, p);
 }
 
 /* Bytes of e that are there. */
@@ -65,33 +82,8 @@ static uint64_t size_of(const struct snapshot_entry *e)
 	return size;
 }
 
-static int dump_piece(struct dumper *d, const struct snapshot_entry *e,
-		      struct pax_piece p)
-{
-	int err = 0;
-
-	while (err == 0 && p.len > 0) {
-		size_t n = p.len < BODY_EXTENT ? (size_t)p.len : BODY_EXTENT;
-
-		body_read(&e->body, p.off, d->buf, n);
-		err = d->to.write(d->to.ctx, d->buf, n);
-		p.off += n;
-		p.len -= n;
-	}
-	return err;
-}
-
-static int dump_contents(struct dumper *d, const struct snapshot_entry *e)
-{
-	struct pax_piece p = {0};
-	int err = 0;
-
-	while (err == 0 && next_piece(e, p.off + p.len, &p))
-		err = dump_piece(d, e, p);
-	return err;
-}
-
-static int dump_entry(struct dumper *d, uint32_t i)
+/* Write the headers of entry i; *has_contents if something comes after. */
+static int dump_headers(struct tar_dumper *d, uint32_t i, bool *has_contents)
 {
 	const struct snapshot *s = d->snapshot;
 	const struct snapshot_entry *e = snapshot_entry(s, i);
@@ -103,7 +95,6 @@ static int dump_entry(struct dumper *d, uint32_t i)
 		.attr = &e->attr,
 		.xattrs = e->xattrs,
 	};
-	int err;
 
 	if (e->first != SNAPSHOT_NONE) {
 		m.type = '1';
@@ -118,29 +109,120 @@ static int dump_entry(struct dumper *d, uint32_t i)
 		m.size = size_of(e);
 		m.map = m.size != e->attr.size ? &map : NULL;
 	}
-	err = pax_header(d->to, &m);
-	if (err == 0 && m.type == '0')
-		err = dump_contents(d, e);
-	return err == 0 ? pax_pad(d->to, m.size) : err;
+	*has_contents = m.size > 0;
+	return pax_header((struct sink){count_write, d}, &m);
 }
 
-int tar_dump(const struct snapshot *s, struct sink to)
+/* Write p, which lies in one extent, or what stands for it. */
+static int dump_piece(struct tar_dumper *d, const struct snapshot_entry *e,
+		      struct pax_piece p)
 {
-	struct dumper *d = mem_alloc(sizeof(*d));
-	int err = 0;
+	const uint64_t outline[] = {e->ino, p.off, p.len,
+				    body_stamp(&e->body, p.off)};
+	struct iovec iov[BODY_MAP_PIECES];
+	int count, err = 0;
+
+	d->bytes += p.len;
+	if (d->is_outline)
+		return d->to.write(d->to.ctx, (const uint8_t *)outline,
+				   sizeof(outline));
+	count = body_map(&e->body, p.off, (size_t)p.len, iov);
+	for (int i = 0; err == 0 && i < count; i++)
+		err = d->to.write(d->to.ctx, iov[i].iov_base, iov[i].iov_len);
+	return err;
+}
+
+/* Write the part of the file at at->off, and what fills its last block. */
+static int dump_part(struct tar_dumper *d, struct tar_place *at)
+{
+	const struct snapshot_entry *e = snapshot_entry(d->snapshot, at->entry);
+	const uint64_t start = body_next_data(&e->body, at->off);
+	struct pax_piece p = {0};
+	int err;
+
+	(void)find_piece(e, start, (start / BODY_EXTENT + 1) * BODY_EXTENT, &p);
+	err = dump_piece(d, e, p);
+	at->off = p.off + p.len;
+	if (err != 0 || body_next_data(&e->body, at->off) < e->attr.size)
+		return err;
+	*at = (struct tar_place){.entry = at->entry + 1};
+	return pax_pad((struct sink){count_write, d}, size_of(e));
+}
+
+/* Numbers that are near each other spread: the last step of SplitMix64. */
+static uint64_t mixed(uint64_t x)
+{
+	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+	return x ^ x >> 31;
+}
+
+static int do_step(struct tar_dumper *d, struct tar_place *at, struct sink to,
+		   struct tar_step *step)
+{
+	const struct snapshot *s = d->snapshot;
+	bool has_contents = false;
+	int err;
+
+	*step = (struct tar_step){0};
+	d->to = to;
+	d->bytes = 0;
+	if (at->entry == s->count) {
+		at->is_ended = true;
+		err = pax_end((struct sink){count_write, d});
+	} else if (at->is_begun) {
+		step->name = mixed(snapshot_entry(s, at->entry)->ino +
+				   mixed(at->off / BODY_EXTENT + 1));
+		err = dump_part(d, at);
+	} else {
+		step->name = mixed(snapshot_entry(s, at->entry)->ino);
+		err = dump_headers(d, at->entry, &has_contents);
+		at->is_begun = has_contents;
+		at->entry += has_contents ? 0 : 1;
+	}
+	step->bytes = d->bytes;
+	return err;
+}
+
+int tar_dump_step(struct tar_dumper *d, struct tar_place *at, struct sink to,
+		  struct tar_step *step)
+{
+	d->is_outline = false;
+	return do_step(d, at, to, step);
+}
+
+int tar_outline_step(struct tar_dumper *d, struct tar_place *at, struct sink to,
+		     struct tar_step *step)
+{
+	d->is_outline = true;
+	return do_step(d, at, to, step);
+}
+
+int tar_dumper_new(struct tar_dumper **ret, const struct snapshot *s)
+{
+	struct tar_dumper *d = mem_alloc(sizeof(*d));
 
 	if (d == NULL)
 		return -ENOMEM;
 	d->snapshot = s;
-	d->to = to;
-	d->buf = mem_alloc(BODY_EXTENT);
-	if (d->buf == NULL)
-		err = -ENOMEM;
-	for (uint32_t i = 0; err == 0 && i < s->count; i++)
-		err = dump_entry(d, i);
-	if (err == 0)
-		err = pax_end(to);
-	mem_free(d->buf);
+	*ret = d;
+	return 0;
+}
+
+void tar_dumper_free(struct tar_dumper *d)
+{
 	mem_free(d);
+}
+
+int tar_dump(const struct snapshot *s, struct sink to)
+{
+	struct tar_dumper *d = NULL;
+	struct tar_place at = {0};
+	struct tar_step step;
+	int err = tar_dumper_new(&d, s);
+
+	while (err == 0 && !at.is_ended)
+		err = tar_dump_step(d, &at, to, &step);
+	tar_dumper_free(d);
 	return err;
 }

@@ -231,7 +231,7 @@ int tree_seek(uint64_t *ret, const struct node *n, uint64_t off, int whence)
 		if (found >= n->attr.size)
 			return -ENXIO;
 	} else if (whence == SEEK_HOLE) {
-		found = body_next_hole(&n->body, off);
+		found = body_next_hole(&n->body, off, n->attr.size);
 		if (found > n->attr.size)
 			found = n->attr.size;
 	} else {

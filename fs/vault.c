@@ -4,6 +4,7 @@
 #include "crypto/mem.h"
 #include "crypto/secret.h"
 #include "pack.h"
+#include "segments.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -22,11 +23,13 @@ enum {
 
 struct vault {
 	struct secret passphrase;
-	struct seal_params params; /* of the last envelope */
-	struct secret key;	   /* made of params.salt */
-	struct timespec born;	   /* of key: CLOCK_BOOTTIME */
-	struct seal_params next;   /* only its salt counts */
-	struct secret next_key;	   /* made of next.salt; or empty */
+	struct seal_params params;  /* of the last envelope */
+	struct secret key;	    /* made of params.salt */
+	struct timespec born;	    /* of key: CLOCK_BOOTTIME */
+	struct seal_params next;    /* only its salt counts */
+	struct secret next_key;	    /* made of next.salt; or empty */
+	struct seal_reader *opened; /* what v was opened from; or NULL */
+	struct segments *segments;  /* of the last seal */
 };
 
 /* Take key into use, made of the salt in params. */
@@ -45,6 +48,10 @@ static int vault_new(struct vault **ret, const struct seal_params *p,
 
 	if (v == NULL)
 		return -ENOMEM;
+	if (segments_new(&v->segments) != 0) {
+		mem_free(v);
+		return -ENOMEM;
+	}
 	v->params = *p;
 	use_key(v, key);
 	v->passphrase = *passphrase;
@@ -70,6 +77,7 @@ int vault_create(struct vault **ret, struct secret *passphrase)
 int vault_open(struct vault **ret, const struct blob *sealed,
 	       struct secret *passphrase)
 {
+	struct seal_reader *reader = NULL;
 	struct seal_params p;
 	struct secret key = {0};
 	int err = seal_parse(&p, sealed);
@@ -77,9 +85,13 @@ int vault_open(struct vault **ret, const struct blob *sealed,
 	if (err == 0)
 		err = seal_derive(&key, &p, passphrase);
 	if (err == 0)
-		err = seal_verify(sealed, &key);
+		err = seal_reader_new(&reader, sealed, &key);
 	if (err == 0)
 		err = vault_new(ret, &p, &key, passphrase);
+	if (err == 0)
+		(*ret)->opened = reader;
+	else
+		seal_reader_free(reader);
 	secret_free(&key);
 	return err;
 }
@@ -88,16 +100,18 @@ int vault_load(struct vault *v, const struct blob *sealed, struct tree *t,
 	       struct tar_report *report)
 {
 	struct tree_usage u = tree_usage(t);
-	struct seal_reader *r = NULL;
+	struct seal_reader *r = v->opened;
 	struct unpacker *unpacker = NULL;
 	bool before;
-	int err;
+	int err = 0;
 
 	*report = (struct tar_report){0};
+	v->opened = NULL;
 	/* What the reserve has for a seal is free as yet; the tree needs all
 	 * the rest. */
 	before = mem_use_reserve(true);
-	err = seal_reader_new(&r, sealed, &v->key);
+	if (r == NULL)
+		err = seal_reader_new(&r, sealed, &v->key);
 	if (err == 0)
 		err = unpacker_new(&unpacker, v->params.compression,
 				   seal_reader_source(r),
@@ -149,31 +163,11 @@ static int take_key(struct vault *v, enum vault_salt salt)
 	return 0;
 }
 
-static int write_sealed(struct blob *ret, const struct seal_params *p,
-			const struct secret *key, const struct snapshot *s)
-{
-	struct seal_writer *w = NULL;
-	struct packer *packer = NULL;
-	int err = seal_writer_new(&w, p, key);
-
-	if (err == 0)
-		err = packer_new(&packer, seal_writer_sink(w));
-	if (err == 0)
-		err = tar_dump(s, packer_sink(packer));
-	if (err == 0)
-		err = packer_finish(packer);
-	if (err == 0)
-		err = seal_writer_finish(ret, w);
-	packer_free(packer);
-	seal_writer_free(w);
-	return err;
-}
-
-int vault_seal(struct blob *ret, struct vault *v, const struct snapshot *s,
+int vault_seal(struct sink to, struct vault *v, const struct snapshot *s,
 	       enum vault_salt salt)
 {
+	struct seal_writer *w = NULL;
 	struct seal_params p;
-	struct blob sealed = {0};
 	struct timespec now;
 	int err = take_key(v, salt);
 
@@ -187,16 +181,27 @@ int vault_seal(struct blob *ret, struct vault *v, const struct snapshot *s,
 			    (uint64_t)now.tv_nsec;
 		p.compression = SEAL_GZIP;
 	}
-	err = write_sealed(&sealed, &p, &v->key, s);
+	err = seal_writer_new(&w, &p, &v->key, to);
 	if (err == 0)
-		err = seal_verify(&sealed, &v->key);
-	if (err != 0) {
-		blob_free(&sealed);
-		return err == -EKEYREJECTED ? -EBADMSG : err;
-	}
-	v->params = p;
-	*ret = sealed;
-	return 0;
+		err = segments_write(v->segments, s, seal_writer_sink(w));
+	if (err == 0)
+		err = seal_writer_finish(w);
+	seal_writer_free(w);
+	if (err == 0)
+		v->params = p;
+	return err;
+}
+
+int vault_verify(const struct vault *v, struct source from)
+{
+	int err = seal_verify_stream(from, &v->key);
+
+	return err == -EKEYREJECTED ? -EBADMSG : err;
+}
+
+bool vault_relieve(struct vault *v)
+{
+	return segments_drop(v->segments);
 }
 
 const struct seal_params *vault_params(const struct vault *v)
@@ -211,5 +216,7 @@ void vault_close(struct vault *v)
 	secret_free(&v->passphrase);
 	secret_free(&v->key);
 	secret_free(&v->next_key);
+	seal_reader_free(v->opened);
+	segments_free(v->segments);
 	mem_free(v);
 }

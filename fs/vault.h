@@ -14,6 +14,8 @@
 #include "tar.h"
 #include "tree.h"
 
+#include <stdbool.h>
+
 struct vault;
 
 /* Under which salt and key a seal is made (docs/FORMAT.md). */
@@ -31,6 +33,7 @@ int vault_create(struct vault **ret, struct secret *passphrase);
 /*
  * Open sealed: derive its key and verify the whole of it.  passphrase is
  * taken over on success and empty then; otherwise it stays the caller's.
+ * sealed must stay as it is until vault_load() or vault_close().
  * Errors: seal_parse(), seal_derive() and seal_verify().
  */
 int vault_open(struct vault **ret, const struct blob *sealed,
@@ -45,12 +48,24 @@ int vault_load(struct vault *v, const struct blob *sealed, struct tree *t,
 	       struct tar_report *report);
 
 /*
- * Seal s, then verify what came out.  The generation counts up by one.  The
- * caller frees *ret.  0, -ENOMEM, -EIO, or -EBADMSG if the sealed bytes do
- * not verify.
+ * Seal s into to.  The generation counts up by one, which is not undone if
+ * what was sealed comes to nothing later.  0, -ENOMEM, -EIO, the error of to,
+ * or -EBADMSG if the compressor was at fault.
  */
-int vault_seal(struct blob *ret, struct vault *v, const struct snapshot *s,
+int vault_seal(struct sink to, struct vault *v, const struct snapshot *s,
 	       enum vault_salt salt);
+
+/*
+ * Verify what the last vault_seal() wrote, as from reads it back.  0, -ENOMEM,
+ * -EBADMSG if it is not what was sealed, or the error of from.
+ */
+int vault_verify(const struct vault *v, struct source from);
+
+/*
+ * Free memory that v can do without.  Any thread may call this at any time
+ * until vault_close().  False: there was nothing to free.
+ */
+bool vault_relieve(struct vault *v);
 
 /*
  * Derive the key of the next fresh salt ahead of time, so that the next save

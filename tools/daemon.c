@@ -4,24 +4,22 @@
  * last fork, since locked memory does not survive one; the tag is verified
  * before anything is mounted; the mount is announced once the kernel has made
  * contact.
- *
- * A lock goes: save; refuse further changes; if some came meanwhile, save
- * once more; unmount; exit.  When the mount is taken away from outside, what
- * is left is saved, again and again until it succeeds: this process then has
- * the only copy.
  */
 #include "daemon.h"
 
 #include "control.h"
 #include "crypto/crypto.h"
 #include "crypto/mem.h"
+#include "ending.h"
 #include "flush.h"
 #include "fs/autoseal.h"
 #include "fs/fuse.h"
 #include "mounting.h"
 #include "mounts.h"
 #include "openvault.h"
+#include "pin.h"
 #include "report.h"
+#include "seen.h"
 #include "utab.h"
 
 #include <errno.h>
@@ -30,17 +28,12 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
-#include <sys/timerfd.h>
 #include <syslog.h>
 #include <unistd.h>
 
-enum {
-	RETRY_SECONDS = 2,
-	LOCKERS_MAX = 16,
-	/* Between two vaults that are kept, so that a busy hour does not push
-	 * yesterday's out. */
-	HISTORY_SECONDS = 60,
-};
+/* Between two vaults that are kept, so that a busy hour does not push
+ * yesterday's out. */
+enum { HISTORY_SECONDS = 60 };
 
 struct daemon {
 	const struct daemon_parts *parts;
@@ -50,18 +43,14 @@ struct daemon {
 	struct loop *loop;
 	struct mount *mount;
 	struct control *control;
+	struct ending *ending;
 	struct autoseal *autoseal; /* NULL: read-only, or seal=off */
+	struct pin *pin;	   /* NULL: none is wanted, or possible */
 	bool seal_failing;	   /* the last seal of autoseal's did */
 	dev_t dev;		   /* of the mount */
 	int mount_id;		   /* in mountinfo; -1: not known */
-	int signals, retry;	   /* descriptors, or -1 */
-	bool locking;		   /* a lock is under way */
-	bool unmounted;		   /* from outside */
+	int signals;		   /* descriptor, or -1 */
 	bool ready;		   /* was announced */
-	bool by_signal;	 /* somebody without a connection wants the lock */
-	int retry_error; /* that was logged last */
-	struct control_request *lockers[LOCKERS_MAX];
-	size_t locker_count;
 };
 
 static void on_ready(void *ctx)
@@ -72,112 +61,44 @@ static void on_ready(void *ctx)
 	d->parts->ready(d->parts->ctx);
 }
 
-/* A save is over, in a lock or after an unmount. */
-static void on_last_save(void *ctx, int err);
-
-static void last_save(struct daemon *d)
-{
-	int err = 0;
-
-	if (d->saver != NULL)
-		err = saver_request(d->saver, VAULT_FRESH, on_last_save, d);
-	if (d->saver == NULL || err != 0)
-		on_last_save(d, err);
-}
-
-/* There will be no lock, for this reason. */
-static void tell_lockers(struct daemon *d, int err)
-{
-	d->locking = d->by_signal = false;
-	while (d->locker_count > 0)
-		control_reply(d->lockers[--d->locker_count], err);
-}
-
-/* The lock did not come about: everything is as before. */
-static void give_up_lock(struct daemon *d, int err)
-{
-	if (d->by_signal)
-		syslog(LOG_ERR, "%s: cannot save: %s; it stays mounted",
-		       store_path(d->vault.store), msg_error(err));
-	mount_freeze(d->mount, false);
-	tell_lockers(d, err);
-}
-
-/* The vault is safe, but for what this process alone has. */
-static void retry_later(struct daemon *d, int err)
-{
-	const struct itimerspec soon = {.it_value = {RETRY_SECONDS, 0}};
-
-	/* Once, not every time. */
-	if (err != d->retry_error)
-		syslog(LOG_ERR,
-		       "%s: unmounted, but its last changes cannot be saved: "
-		       "%s; trying again every %d seconds",
-		       store_path(d->vault.store), msg_error(err),
-		       RETRY_SECONDS);
-	d->retry_error = err;
-	(void)timerfd_settime(d->retry, 0, &soon, NULL);
-}
-
-static void on_last_save(void *ctx, int err)
-{
-	struct daemon *d = ctx;
-	bool dirty = d->saver != NULL && saver_state(d->saver).dirty;
-
-	if (err == -ESTALE && d->unmounted && saver_state(d->saver).beside) {
-		syslog(LOG_ERR,
-		       "%s: unmounted, and another file is in its place; what "
-		       "was mounted is kept beside it, as NAME.conflict-TIME",
-		       store_path(d->vault.store));
-		tell_lockers(d, err);
-		loop_stop(d->loop);
-		return;
-	}
-	if (err != 0 && d->unmounted) {
-		tell_lockers(d, err);
-		retry_later(d, err);
-		return;
-	}
-	if (err != 0) {
-		give_up_lock(d, err);
-		return;
-	}
-	mount_freeze(d->mount, true);
-	if (dirty)
-		last_save(d);
-	else
-		loop_stop(d->loop);
-}
-
-static void on_retry(void *ctx, int fd)
-{
-	uint64_t count;
-
-	(void)!read(fd, &count, sizeof(count));
-	last_save(ctx);
-}
-
 static void on_gone(void *ctx)
 {
 	struct daemon *d = ctx;
 
-	d->unmounted = true;
 	if (geteuid() == 0)
 		utab_remove(d->parts->dir);
 	/* Its device number may soon be another mount's. */
 	control_hide(d->control);
 	autoseal_stop(d->autoseal);
 	d->autoseal = NULL;
-	if (!d->locking)
-		last_save(d);
+	ending_gone(d->ending);
 }
 
 static void on_changed(void *ctx)
 {
 	struct daemon *d = ctx;
 
+	pin_hold(d->pin);
 	if (d->autoseal != NULL)
 		autoseal_changed(d->autoseal);
+}
+
+/* All is durable: whoever is told so may unmount. */
+static void on_settled(void *ctx)
+{
+	struct daemon *d = ctx;
+
+	pin_release(d->pin);
+}
+
+/* A mount that was detached from its folder ends when nothing holds it. */
+static void unpin_detached(struct daemon *d)
+{
+	char *dir = NULL;
+
+	if (mounts_find(&dir, d->mount_id) == -ENOENT)
+		pin_release(d->pin);
+	free(dir);
 }
 
 /* Nobody waits for these seals, so the log has to tell. */
@@ -186,39 +107,29 @@ static void on_autoseal(void *ctx, int err)
 	struct daemon *d = ctx;
 
 	if (err != 0 && !d->seal_failing)
-		syslog(LOG_ERR,
-		       "%s: cannot save: %s; the changes are kept in memory, "
-		       "and saving is tried again",
-		       store_path(d->vault.store), msg_error(err));
+		msg_log(LOG_ERR,
+			"%s: cannot save: %s; the changes are kept in memory, "
+			"and saving is tried again",
+			store_path(d->vault.store), msg_error(err));
 	if (err == 0 && d->seal_failing)
-		syslog(LOG_NOTICE, "%s: saved at last",
-		       store_path(d->vault.store));
+		msg_log(LOG_NOTICE, "%s: saved at last",
+			store_path(d->vault.store));
 	d->seal_failing = err != 0;
-}
-
-static void last_save_now(void *ctx)
-{
-	last_save(ctx);
+	if (err != 0)
+		unpin_detached(d);
 }
 
 /* Have what the kernel keeps handed over, then call fn. */
-static void flush(struct daemon *d, flush_fn *fn, void *ctx)
+static void flush(void *ctx, flush_fn *fn, void *fn_ctx)
 {
+	struct daemon *d = ctx;
 	char *dir = NULL;
 
 	if (d->saver != NULL && mounts_find(&dir, d->mount_id) == 0)
-		flush_start(d->loop, dir, d->dev, fn, ctx);
+		flush_start(d->loop, dir, d->dev, fn, fn_ctx);
 	else
-		fn(ctx);
+		fn(fn_ctx);
 	free(dir);
-}
-
-static void begin_lock(struct daemon *d)
-{
-	if (d->locking || d->unmounted)
-		return;
-	d->locking = true;
-	flush(d, last_save_now, d);
 }
 
 static void on_signal(void *ctx, int fd)
@@ -228,8 +139,7 @@ static void on_signal(void *ctx, int fd)
 
 	if (read(fd, &info, sizeof(info)) != sizeof(info))
 		return;
-	d->by_signal = true;
-	begin_lock(d);
+	ending_signal(d->ending);
 }
 
 static void on_saved(void *ctx, int fd)
@@ -240,26 +150,32 @@ static void on_saved(void *ctx, int fd)
 	saver_collect(d->saver);
 }
 
-static void reply_save(void *ctx, int err)
-{
-	control_reply(ctx, err);
-}
-
-/* A save that waits for its flush. */
+/* A save that somebody waits for. */
 struct save {
 	struct daemon *daemon;
 	struct control_request *request;
 };
 
+static void reply_save(void *ctx, int err)
+{
+	struct save *save = ctx;
+
+	const struct saver_state state = saver_state(save->daemon->saver);
+
+	if (err == 0)
+		(void)seen_note(&state.params);
+	control_reply(save->request, err);
+	free(save);
+}
+
 static void on_flushed(void *ctx)
 {
 	struct save *save = ctx;
 	int err = saver_request(save->daemon->saver, VAULT_FRESH, reply_save,
-				save->request);
+				save);
 
 	if (err != 0)
-		control_reply(save->request, err);
-	free(save);
+		reply_save(save, err);
 }
 
 static void do_save(void *ctx, struct control_request *r)
@@ -281,14 +197,11 @@ static void do_lock(void *ctx, struct control_request *r)
 	char *dir = NULL;
 
 	/* What is mounted over it would be left over nothing. */
-	if (d->locker_count == LOCKERS_MAX ||
-	    mounts_find(&dir, d->mount_id) == -EBUSY) {
+	if (mounts_find(&dir, d->mount_id) == -EBUSY)
 		control_reply(r, -EBUSY);
-		return;
-	}
+	else
+		ending_lock(d->ending, r);
 	free(dir);
-	d->lockers[d->locker_count++] = r;
-	begin_lock(d);
 }
 
 static void do_status(void *ctx, FILE *out)
@@ -317,6 +230,8 @@ static int start_saver(struct daemon *d)
 		.store = d->vault.store,
 		.tree = d->tree,
 		.history = {d->parts->options->keep, HISTORY_SECONDS},
+		.settled = on_settled,
+		.ctx = d,
 	};
 	const struct seal_options *o = &d->parts->options->seal;
 	const struct autoseal_policy policy = {o->quiet_ms, o->most_ms,
@@ -328,7 +243,7 @@ static int start_saver(struct daemon *d)
 	return autoseal_start(&d->autoseal, d->loop, d->saver, &policy);
 }
 
-/* Watch signals, the saver and the retry timer. */
+/* Watch signals and the saver. */
 static int watch(struct daemon *d)
 {
 	sigset_t set;
@@ -341,12 +256,9 @@ static int watch(struct daemon *d)
 	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
 		return -errno;
 	d->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	d->retry = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (d->signals < 0 || d->retry < 0)
+	if (d->signals < 0)
 		return -errno;
 	err = loop_add(d->loop, d->signals, on_signal, d);
-	if (err == 0)
-		err = loop_add(d->loop, d->retry, on_retry, d);
 	if (err != 0 || d->vault.read_only)
 		return err;
 	err = start_saver(d);
@@ -380,6 +292,12 @@ static void start_control(struct daemon *d)
 		d->dev = ours->dev;
 		d->mount_id = ours->id;
 	}
+	if (ours != NULL && d->autoseal != NULL) {
+		/* The mount is served already. */
+		loop_lock(d->loop);
+		(void)pin_new(&d->pin, d->parts->dir, d->mount_id);
+		loop_unlock(d->loop);
+	}
 	/* Without such a table, umount(8) returns before the last seal. */
 	if (ours != NULL && geteuid() == 0)
 		(void)utab_add(store_path(d->vault.store), d->parts->dir);
@@ -392,6 +310,24 @@ static void start_control(struct daemon *d)
 			"umount",
 			d->parts->dir, msg_error(err));
 	mounts_free(m);
+}
+
+static enum exit_code start_ending(struct daemon *d)
+{
+	const struct ending_parts parts = {
+		.loop = d->loop,
+		.mount = d->mount,
+		.saver = d->saver,
+		.vault = store_path(d->vault.store),
+		.flush = flush,
+		.ctx = d,
+	};
+	int err = ending_new(&d->ending, &parts);
+
+	if (err != 0)
+		return msg_fail(EXIT_FAILED, "cannot start: %s",
+				msg_error(err));
+	return EXIT_DONE;
 }
 
 static enum exit_code start(struct daemon *d)
@@ -432,13 +368,17 @@ static enum exit_code start(struct daemon *d)
 	default_view(&options.view);
 	code = mounting_start(&d->mount, d->parts->dir, &parts, &options,
 			      &events);
-	if (code == EXIT_DONE)
+	if (code == EXIT_DONE) {
 		start_control(d);
+		code = start_ending(d);
+	}
 	return code;
 }
 
 static void stop(struct daemon *d)
 {
+	const bool is_gone = d->ending != NULL && ending_is_gone(d->ending);
+	const bool is_safe = d->ending != NULL && ending_is_safe(d->ending);
 	struct saver_state s = {0};
 	char *dir = NULL;
 
@@ -447,32 +387,32 @@ static void stop(struct daemon *d)
 	if (d->saver != NULL)
 		s = saver_state(d->saver);
 	/* Only a loop that broke leaves anything to do here. */
-	if (s.dirty && !s.beside && saver_flush(d->saver) != 0)
-		syslog(LOG_ERR, "%s: the last changes could not be saved",
-		       store_path(d->vault.store));
+	if (s.dirty && !is_safe && saver_flush(d->saver) != 0)
+		msg_log(LOG_ERR, "%s: the last changes could not be saved",
+			store_path(d->vault.store));
+	if (d->saver != NULL)
+		s = saver_state(d->saver);
+	(void)seen_note(&s.params);
 	saver_stop(d->saver);
-	if (d->mount != NULL && !d->unmounted)
+	pin_free(d->pin);
+	if (d->mount != NULL && !is_gone)
 		(void)mounts_find(&dir, d->mount_id);
 	mount_end(d->mount, dir);
 	if (dir != NULL && geteuid() == 0)
 		utab_remove(dir);
 	free(dir);
-	while (d->locker_count > 0)
-		control_reply_last(d->lockers[--d->locker_count]);
+	ending_free(d->ending);
 	control_end(d->control);
 	loop_free(d->loop);
 	if (d->signals >= 0)
 		(void)close(d->signals);
-	if (d->retry >= 0)
-		(void)close(d->retry);
 	tree_free(d->tree);
 	openvault_close(&d->vault);
 }
 
 enum exit_code daemon_run(const struct daemon_parts *parts)
 {
-	struct daemon d = {
-		.parts = parts, .signals = -1, .retry = -1, .mount_id = -1};
+	struct daemon d = {.parts = parts, .signals = -1, .mount_id = -1};
 	enum exit_code code = start(&d);
 
 	if (code == EXIT_DONE && loop_run(d.loop) != 0)
@@ -482,6 +422,10 @@ enum exit_code daemon_run(const struct daemon_parts *parts)
 				"%s: unmounted, or interrupted, "
 				"before it was ready",
 				parts->dir);
+	/* What could not be saved in its place was said when it was put
+	 * somewhere else. */
+	if (code == EXIT_DONE && ending_error(d.ending) != 0)
+		code = EXIT_FAILED;
 	stop(&d);
 	return code;
 }

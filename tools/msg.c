@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <syslog.h>
 
 static const char *program = "tazpod";
 
@@ -46,6 +47,18 @@ enum exit_code msg_fail(enum exit_code code, const char *format, ...)
 	say(format, args);
 	va_end(args);
 	return code;
+}
+
+void msg_log(int priority, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	say(format, args);
+	va_end(args);
+	va_start(args, format);
+	vsyslog(priority, format, args);
+	va_end(args);
 }
 
 const char *msg_error(int err)

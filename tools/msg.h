@@ -31,6 +31,13 @@ __attribute__((format(printf, 2, 3))) enum exit_code
 msg_fail(enum exit_code code, const char *format, ...);
 
 /*
+ * Say it as msg_say() does, and to the system log (syslog(3)) with that
+ * priority: for a daemon, whose standard error may lead nowhere.
+ */
+__attribute__((format(printf, 2, 3))) void msg_log(int priority,
+						   const char *format, ...);
+
+/*
  * What a user should read for err (-errno): strerror(3), but for those whose
  * words would puzzle.
  */

@@ -2,11 +2,11 @@
 #include "openvault.h"
 
 #include "askpass.h"
-#include "fs/history.h"
+#include "copies.h"
+#include "fs/saver.h"
 #include "mounts.h"
 #include "seen.h"
 #include "stale.h"
-#include "statedir.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -47,17 +47,19 @@ static bool is_mounted(const char *path)
  * Open the store.  umount(8) returns while the daemon still seals what is
  * left, so a lock without a mount is waited for.
  */
-static int open_store(struct store **ret, const char *path)
+static int open_store(struct store **ret, const char *path, bool in_place)
 {
 	const struct timespec step = {0, CLOSING_STEP_MS * 1000000L};
-	int err = store_open(ret, path);
+	int (*open)(struct store **, const char *) =
+		in_place ? store_open_in_place : store_open;
+	int err = open(ret, path);
 
 	for (int ms = 0; err == -EAGAIN && ms < CLOSING_WAIT_MS;
 	     ms += CLOSING_STEP_MS) {
 		if (is_mounted(path))
 			break;
 		(void)nanosleep(&step, NULL);
-		err = store_open(ret, path);
+		err = open(ret, path);
 	}
 	return err;
 }
@@ -114,10 +116,12 @@ static enum exit_code lock_and_read(struct opened *v, const struct options *o,
 {
 	/* Sealed bytes are never much more than what is in them. */
 	const uint64_t limit = 2 * o->size + (64 << 20);
-	char text[32], name[NAME_MAX + 1];
-	int err = o->read_only ? -EROFS : open_store(&v->store, path);
+	char text[32];
+	int why = o->read_only ? -EROFS
+			       : open_store(&v->store, path, o->in_place);
+	int err = why;
 
-	if (err == -EROFS) {
+	if (why == -EROFS || why == -EBUSY) {
 		v->read_only = true;
 		err = store_open_readonly(&v->store, path);
 	}
@@ -130,32 +134,15 @@ static enum exit_code lock_and_read(struct opened *v, const struct options *o,
 				path, size_text(text, o->size));
 	if (err != 0)
 		return complain_store(err, path);
-	if (history_conflict(name, v->store))
-		msg_say("%s: %s is beside it, what an earlier mount could not "
-			"save in its place; see tazpodfs(8)",
-			path, name);
+	copies_tell(v->store, path);
 	if (v->read_only && !o->read_only)
-		msg_say("%s: its folder cannot be written, or the file is a "
-			"mount point: mounting read-only",
-			path);
+		msg_say("%s: mounting read-only: %s", path,
+			why == -EBUSY ? "the file is itself a mount point, "
+					"so it cannot be replaced; -o inplace "
+					"overwrites it"
+			: o->in_place ? "the file cannot be written"
+				      : "its folder cannot be written");
 	return EXIT_DONE;
-}
-
-/*
- * Is the vault a copy that is kept beside another, NAME.~N~ or NAME.conflict-
- * or NAME.rescue-TIME, or in the state folder?  Whoever names one wants what it
- * is.
- */
-static bool is_kept_copy(const struct store *s)
-{
-	const char *name = strrchr(store_path(s), '/') + 1;
-	const size_t len = strlen(name);
-
-	return (len > 4 && name[len - 1] == '~' &&
-		strstr(name, ".~") != NULL) ||
-	       strstr(name, ".conflict-") != NULL ||
-	       strstr(name, ".rescue-") != NULL ||
-	       statedir_holds(store_path(s), "rescue");
 }
 
 /*
@@ -170,7 +157,7 @@ static enum exit_code check_seen(const struct opened *v,
 	enum exit_code code = EXIT_DONE;
 	int err;
 
-	if (is_kept_copy(v->store))
+	if (copies_is_one(v->store))
 		return EXIT_DONE;
 	if (!o->rollback)
 		code = seen_check(p, path);
@@ -270,6 +257,19 @@ static enum exit_code unlock(struct opened *v, const struct options *o,
 	return code;
 }
 
+/* A vault that is overwritten in place may still have its journal. */
+static enum exit_code finish_save(const struct opened *v, const char *path)
+{
+	int err = v->read_only ? 0 : store_repair(v->store);
+
+	if (err == 0)
+		return EXIT_DONE;
+	return msg_fail(EXIT_FAILED,
+			"%s: whole, but an interrupted save of it cannot be "
+			"finished: %s; it can be mounted with -o ro",
+			path, msg_error(err));
+}
+
 enum exit_code openvault_open(struct opened *ret, const struct options *o,
 			      const char *path)
 {
@@ -285,6 +285,8 @@ enum exit_code openvault_open(struct opened *ret, const struct options *o,
 		code = unlock(&v, o, path);
 	if (code == EXIT_DONE)
 		code = check_seen(&v, o, path);
+	if (code == EXIT_DONE)
+		code = finish_save(&v, path);
 	if (code == EXIT_DONE)
 		*ret = v;
 	else
@@ -326,9 +328,11 @@ static int seal_first(struct opened *v, const struct options *o)
 	if (err == 0)
 		err = snapshot_take(&s, t);
 	if (err == 0)
-		err = vault_seal(&v->sealed, v->vault, &s, VAULT_SESSION);
+		err = saver_seal(v->store, v->vault, &s, VAULT_SESSION);
 	if (err == 0)
-		err = store_save(v->store, &v->sealed);
+		err = store_commit(v->store);
+	if (err == 0)
+		err = store_load(&v->sealed, v->store, UINT64_MAX);
 	snapshot_release(&s);
 	tree_free(t);
 	return err;

@@ -257,6 +257,8 @@ static int take_flag(struct options *o, const char *word)
 		o->nonempty = true;
 	else if (strcmp(word, "rollback") == 0)
 		o->rollback = true;
+	else if (strcmp(word, "inplace") == 0)
+		o->in_place = true;
 	else if (strcmp(word, "nocache") == 0)
 		o->no_cache = true;
 	else if (strcmp(word, "writeback") == 0)

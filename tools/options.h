@@ -28,6 +28,7 @@ struct seal_options {
 
 struct options {
 	bool read_only, create, nonempty;
+	bool in_place;		  /* overwrite the vault, do not replace it */
 	bool rollback;		  /* take an older vault than was seen */
 	bool no_cache, writeback; /* see struct mount_options */
 	uint64_t size;		  /* bytes */

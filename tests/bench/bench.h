@@ -43,7 +43,4 @@ extern const size_t workload_count;
 /* Fill a side's folder with what the workloads read. */
 void side_fill(struct side *s);
 
-/* End with a message: a benchmark of failing calls says nothing. */
-void must(bool done, const char *what);
-
 #endif

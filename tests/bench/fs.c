@@ -16,6 +16,7 @@
  * times the workloads with NAME in their name alone.
  */
 #include "bench.h"
+#include "times.h"
 
 #include "tools/control.h"
 
@@ -25,7 +26,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { SIDES_MAX = 4, ROUNDS_MAX = 1000 };
@@ -36,14 +36,6 @@ struct options {
 	const char *only;
 	double trip_us;
 };
-
-static double now_us(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
 
 static void drop_caches(void)
 {
@@ -67,28 +59,11 @@ static double time_once(const struct workload *w, struct side *s)
 	return (now_us() - start) / count;
 }
 
-struct times {
-	double octile, median;
-};
-
 struct result {
 	unsigned sides;
 	struct times times[SIDES_MAX];
 	double requests[SIDES_MAX]; /* an operation; -1: not known */
 };
-
-static int ascending(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static struct times of(double *t, unsigned n)
-{
-	qsort(t, n, sizeof(*t), ascending);
-	return (struct times){t[n / 8], t[n / 2]};
-}
 
 /* Requests answered by the daemon of s up to now, or -1. */
 static double requests(const struct side *s)
@@ -166,7 +141,7 @@ static void measure(const struct workload *w, struct side *sides,
 			t[side][round] = time_once(w, &sides[side]);
 		}
 	for (unsigned i = 0; i < o->sides; i++)
-		r.times[i] = of(t[i], o->rounds);
+		r.times[i] = times_of(t[i], o->rounds);
 	print(w, &r, o);
 }
 

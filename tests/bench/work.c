@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "bench.h"
+#include "times.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -19,14 +18,6 @@ enum {
 	PAGES = 1000,	/* random ones */
 	THREADS = 4,
 };
-
-void must(bool done, const char *what)
-{
-	if (done)
-		return;
-	(void)fprintf(stderr, "bench: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
 
 static void put(int dir, const char *name, int flags, const void *buf,
 		size_t len)

@@ -54,19 +54,19 @@ static inline struct blob seal_in_parts(const struct seal_params *p,
 					size_t step)
 {
 	struct seal_writer *w = NULL;
-	struct blob out = {0};
+	struct blob_builder out = {0};
 	struct sink sink;
 
-	assert_int_equal(seal_writer_new(&w, p, key), 0);
+	assert_int_equal(seal_writer_new(&w, p, key, blob_sink(&out)), 0);
 	sink = seal_writer_sink(w);
 	for (size_t at = 0; at < len; at += step) {
 		size_t n = len - at < step ? len - at : step;
 
 		assert_int_equal(sink.write(sink.ctx, plain + at, n), 0);
 	}
-	assert_int_equal(seal_writer_finish(&out, w), 0);
+	assert_int_equal(seal_writer_finish(w), 0);
 	seal_writer_free(w);
-	return out;
+	return out.blob;
 }
 
 static inline struct blob seal(const struct seal_params *p,
@@ -93,6 +93,33 @@ static inline size_t read_all(struct source source, uint8_t *buf, size_t room,
 	return len;
 }
 
+/* Where a blob is read from, in pieces that fit nothing. */
+struct reading {
+	const struct blob *blob;
+	size_t at;
+};
+
+static inline ssize_t read_piece(void *ctx, uint8_t *buf, size_t len)
+{
+	struct reading *r = ctx;
+	size_t n = r->blob->len - r->at;
+
+	n = n < len ? n : len;
+	n = n < 1009 ? n : 1009;
+	if (n > 0)
+		memcpy(buf, r->blob->data + r->at, n);
+	r->at += n;
+	return (ssize_t)n;
+}
+
+static inline int verify_streamed(const struct blob *sealed,
+				  const struct secret *key)
+{
+	struct reading r = {sealed, 0};
+
+	return seal_verify_stream((struct source){read_piece, &r}, key);
+}
+
 /* As a caller does it: parse, then read.  0, or why it was refused. */
 static inline int try_open(const struct blob *sealed, const struct secret *key)
 {
@@ -103,6 +130,7 @@ static inline int try_open(const struct blob *sealed, const struct secret *key)
 	if (err != 0)
 		return err;
 	verified = seal_verify(sealed, key);
+	assert_int_equal(verify_streamed(sealed, key), verified);
 	err = seal_reader_new(&r, sealed, key);
 	assert_int_equal(err, verified);
 	if (err != 0)

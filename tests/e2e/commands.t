@@ -204,9 +204,10 @@ pid=$(daemon_of "$M")
 kill -KILL "$pid"
 wait_for 10 gone "$pid"
 run "$TAZPOD" status --json
-is "$(grep -c '"state": "dead"' "$W/out")" 1 "status knows a dead mount"
-one_line 1 "$M: .*had died; unmounted it" "lock of a dead mount unmounts it" \
+is "$(grep -c '"answers": false' "$W/out")" 1 "status knows a dead mount"
+one_line 1 "$M: .*had died; unmounted it" "lock ends it, and says so" \
 	"$TAZPOD" lock "$M"
+fails "for good" is_mounted "$M"
 
 ## The project's vault, and the default mount point
 

@@ -7,7 +7,11 @@
     forge.py tar KIND > TAR.GZ        a hostile archive
     forge.py flip FILE OFFSET > FILE  one bit changed
     forge.py put FILE OFFSET HEX > FILE
+    forge.py journal OLD NEW STEP > FILE
+                                      OLD while it is replaced by NEW in place,
+                                      after step 1 to 4 of docs/FORMAT.md
 """
+import functools
 import gzip
 import hashlib
 import hmac
@@ -45,12 +49,18 @@ def seal(fmt, password, rounds, plain):
     return header + AESGCM(key).encrypt(nonce, plain, header)
 
 
+# Seals in a row may be under one salt.
+@functools.lru_cache(maxsize=16)
+def derive(password, salt, rounds):
+    return hashlib.pbkdf2_hmac("sha256", password, salt, rounds)
+
+
 def unseal(vault, password):
     rounds, start, aad = 100000, 0, None
     if vault.startswith(b"TAZPOD2\n"):
         rounds, start, aad = struct.unpack_from("<I", vault, 16)[0], 32, 128
     salt, nonce = vault[start:start + 32], vault[start + 32:start + 44]
-    key = hashlib.pbkdf2_hmac("sha256", password, salt, rounds)
+    key = derive(password, bytes(salt), rounds)
     if aad is None:
         return AESGCM(key).decrypt(nonce, vault[44:], None)
     key = expand(key, b"tazpod vault 2 encryption", 32)
@@ -104,6 +114,25 @@ def put(path, offset, new):
     return bytes(data)
 
 
+def journal(old, new, step):
+    def blocks(n):
+        return -(-n // 4096) * 4096
+
+    image_at = blocks(max(len(old), len(new)))
+    record_at = image_at + blocks(len(new))
+    record = b"TAZPOD2 journal\n" + struct.pack(
+        "<IIQQQ", 1, 0, len(old), image_at, len(new))
+    record += hashlib.sha256(new).digest()
+    record += hashlib.sha256(record).digest()
+    data = bytearray(record_at + 4096 + len(old) % 4096)
+    # Step 4 stops half way.
+    for first, at, part in ((1, 0, old), (2, record_at, record),
+                            (3, image_at, new), (4, 0, new[:len(new) // 2])):
+        if step >= first:
+            data[at:at + len(part)] = part
+    return bytes(data)
+
+
 def main(what, *args):
     if what == "seal":
         rounds = int(args[2]) if len(args) > 2 else 100000
@@ -122,9 +151,13 @@ def main(what, *args):
         out = put(args[0], int(args[1]), bytes([byte ^ 1]))
     elif what == "put":
         out = put(args[0], int(args[1]), bytes.fromhex(args[2]))
+    elif what == "journal":
+        with open(args[0], "rb") as old, open(args[1], "rb") as new:
+            out = journal(old.read(), new.read(), int(args[2]))
     else:
         sys.exit(__doc__)
     sys.stdout.buffer.write(out)
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":
+    main(*sys.argv[1:])

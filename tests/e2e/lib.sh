@@ -141,6 +141,17 @@ same()
 	fi
 }
 
+# told PROMISE: the last run() was successful; shows what it has printed.
+told()
+{
+	sed 's/^/# /' "$W/out"
+	if [ "$status" -eq 0 ]; then
+		ok "$1"
+	else
+		not_ok "$1" "$(tail -n 20 "$W/err")"
+	fi
+}
+
 # Every test ends with this; one that does not has failed.
 done_testing()
 {
@@ -249,6 +260,13 @@ new_vault()
 	"$TAZPOD" create -q --passfile "$PASS" "$1"
 }
 
+# quick_vault FORMAT VAULT: one whose key is derived in a moment.
+quick_vault()
+{
+	head -c 1024 /dev/zero | gzip -n |
+		"$E2E/forge.py" seal "$1" "$PASS" 100000 >"$2"
+}
+
 # mount_vault VAULT DIR [OPTIONS]: with the passphrase of this test.
 mount_vault()
 {
@@ -274,7 +292,7 @@ daemon_of()
 unmount()
 {
 	pid=$(daemon_of "$1")
-	umount "$1" && wait_for 60 gone "$pid"
+	wait_for 10 umount -q "$1" && wait_for 60 gone "$pid"
 }
 
 lock()

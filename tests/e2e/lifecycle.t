@@ -121,7 +121,7 @@ missed=
 mount_vault "$W/small" "$M"
 printf 'here\n' >"$M/file"
 for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-	umount "$M"
+	wait_for 10 umount "$M"
 	mount_vault "$W/small" "$M"
 	[ "$(ls "$M" 2>&1)" = file ] || missed="$missed $i"
 	printf '%s\n' "$i" >"$M/file"
@@ -131,7 +131,7 @@ is "$(cat "$M/file")" 20 "the last change is there"
 
 # Each of those remounts came right after an umount with unsaved changes.
 printf 'unsaved\n' >"$M/late"
-umount "$M"
+wait_for 10 umount "$M"
 run mount_vault "$W/small" "$M"
 is "$status $(cat "$M/late")" "0 unsaved" \
 	"a mount right after an unmount waits for the last seal and finds it"
@@ -147,7 +147,7 @@ is "$(readlink "/proc/$pid/fd/0" "/proc/$pid/fd/1" "/proc/$pid/fd/2" |
 is "$(readlink "/proc/$pid/cwd")" / "the daemon keeps no folder busy"
 
 printf 'by fusermount3\n' >"$M/how"
-fusermount3 -u "$M"
+wait_for 10 fusermount3 -q -u "$M"
 wait_for 60 gone "$pid"
 mount_vault "$W/small" "$M"
 is "$(cat "$M/how")" "by fusermount3" "fusermount3 -u keeps the last change"

@@ -99,7 +99,7 @@ head -c 60000000 /dev/urandom >"$M/large"
 old=$(daemon_of "$M")
 new_vault "$W/other"
 mkdir "$W/m2"
-umount "$M" 2>/dev/null || fusermount3 -u "$M"
+wait_for 10 umount "$M" 2>/dev/null || fusermount3 -u "$M"
 mount_vault "$W/other" "$W/m2"
 wait_for 60 gone "$old"
 holds "a daemon that ends leaves the next one's socket alone" \

@@ -105,6 +105,8 @@ fill "$M"
 tree "$M" >"$W/tree"
 lock "$M"
 recovers "$W/vault" "it opens a vault of format 2"
+cp "$W/tree" "$W/tree.old"
+cp "$W/vault" "$W/before"
 mount_vault "$W/vault" "$M"
 printf 'one more\n' >"$M/later"
 touch -d '2024-03-01 00:00:00' "$M/later"
@@ -112,6 +114,18 @@ tree "$M" >"$W/tree"
 holds "a vault is saved" "$TAZPOD" save -q "$M"
 recovers "$W/vault" "it opens a vault of format 2 that was changed"
 lock "$M"
+cp "$W/tree" "$W/tree.new"
+
+# One that was being replaced where it is.
+for step in 1 2 3 4; do
+	"$E2E/forge.py" journal "$W/before" "$W/vault" "$step" >"$W/replaced"
+	case $step in
+	1 | 2) now=old ;;
+	*) now=new ;;
+	esac
+	cp "$W/tree.$now" "$W/tree"
+	recovers "$W/replaced" "it opens the $now vault after step $step"
+done
 
 # What cannot be opened.
 clear_away "$NEW"

@@ -62,7 +62,7 @@ fails "not even the user's own programs can" test "$status" -eq 0
 is "$(awk '/^Max core/ { print $5, $6 }' "/proc/$pid/limits")" "0 0" \
 	"it leaves no core"
 
-holds "fusermount3 -u ends it" as_nobody fusermount3 -u "$M"
+holds "fusermount3 -u ends it" wait_for 10 as_nobody fusermount3 -q -u "$M"
 wait_for 30 gone "$pid"
 mount_it
 is "$(as_nobody cat "$M/d/moved" "$M/d/link" 2>&1)" \
@@ -77,7 +77,7 @@ mount_it
 is "$(as_nobody cat "$M/d/moved")" 2 "with everything saved then too"
 as_nobody sh -c "echo 3 >'$M/d/moved'"
 pid=$(daemon)
-holds "root can unmount it" umount "$M"
+holds "root can unmount it" wait_for 10 umount "$M"
 holds "and its daemon goes" wait_for 30 gone "$pid"
 mount_it
 is "$(as_nobody cat "$M/d/moved")" 3 "with everything saved by then"
@@ -163,7 +163,7 @@ chown "$NOBODY:$NOBODY" "$V"
 holds "uid=, gid= and umask= are taken" as_nobody "$FS" \
 	-o "passfile=$P,uid=1234,gid=5678,umask=077" "$V" "$M"
 is "$(as_nobody stat -c '%u %g %a' "$M")" "1234 5678 700" "and shown"
-as_nobody fusermount3 -u "$M"
+wait_for 10 as_nobody fusermount3 -q -u "$M"
 wait_for 30 no_daemons
 
 ## 8 MiB of locked memory
@@ -185,7 +185,7 @@ holds "they mount again" mount_it
 holds "with every byte" as_nobody sh -c "cd '$M' && sha256sum --quiet -c sums"
 if ! locks_memory; then
 	skip "memory runs out" "AddressSanitizer locks no memory"
-	as_nobody fusermount3 -u "$M"
+	wait_for 10 as_nobody fusermount3 -q -u "$M"
 	done_testing
 fi
 run as_nobody sh -c "cd '$M' && head -c 20000000 /dev/urandom >big"
@@ -203,7 +203,7 @@ is "$saved $(cat "$W/err")" "0 " \
 pid=$(daemon)
 run as_nobody "$CLI" lock "$M"
 is "$status $(cat "$W/err")" "0 " "and locked"
-[ "$status" -eq 0 ] || as_nobody fusermount3 -u "$M"
+[ "$status" -eq 0 ] || wait_for 10 as_nobody fusermount3 -q -u "$M"
 wait_for 30 gone "$pid"
 mount_it
 holds "and has every byte" as_nobody sh -c "cd '$M' &&
@@ -211,11 +211,11 @@ holds "and has every byte" as_nobody sh -c "cd '$M' &&
 as_nobody sh -c "cd '$M' && echo full >small
 	head -c 20000000 /dev/urandom >big" 2>/dev/null
 pid=$(daemon)
-as_nobody fusermount3 -u "$M"
+wait_for 10 as_nobody fusermount3 -q -u "$M"
 holds "an unmount while its memory is full is saved" wait_for 10 gone "$pid"
 gone "$pid" || kill -KILL "$pid"
 wait_for 10 gone "$pid"
 mount_it
 is "$(as_nobody cat "$M/small")" full "with the last change"
-as_nobody fusermount3 -u "$M"
+wait_for 10 as_nobody fusermount3 -q -u "$M"
 done_testing

@@ -22,6 +22,12 @@ void mem_trim(void)
 {
 }
 
+void mem_on_pressure(bool (*fn)(void *ctx), void *ctx)
+{
+	(void)fn;
+	(void)ctx;
+}
+
 static size_t mem_pieces;	 /* handed out and not freed */
 static size_t mem_bytes;	 /* ... and their sizes */
 static size_t mem_most;		 /* the highest that mem_bytes has been */

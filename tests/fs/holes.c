@@ -84,7 +84,8 @@ static void check(struct rig *r)
 	assert_int_equal(r->q.used, body_stored(&r->b));
 	assert_true(body_next_data(&r->b, off) ==
 		    (data < SPAN ? data : UINT64_MAX));
-	assert_int_equal(body_next_hole(&r->b, off), model_next(r, off, false));
+	assert_int_equal(body_next_hole(&r->b, off, UINT64_MAX),
+			 model_next(r, off, false));
 	body_read(&r->b, 0, r->seen, SPAN);
 	assert_same_bytes(r->seen, r->bytes, SPAN);
 	body_read(&r->copy, 0, r->seen, SPAN);

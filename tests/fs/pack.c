@@ -288,6 +288,61 @@ static void the_limit_is_kept_to_the_byte(void **state)
 	assert_int_equal(mem_pieces, 0);
 }
 
+/* Segments of a member, made by one packer, are put together by another. */
+static void segments_may_be_used_again(void **state)
+{
+	enum { PARTS = 5 };
+	static const size_t lens[PARTS] = {1, 70000, 0, 65536, 300000};
+	struct bytes parts[PARTS] = {{0}}, b = {0}, wanted = {0};
+	struct packed what[PARTS];
+	struct packer *p = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < PARTS; i++) {
+		struct bytes whole = {0};
+		struct sink sink;
+		size_t head;
+
+		assert_int_equal(packer_new(&p, sink_of(&whole)), 0);
+		head = whole.len;
+		sink = packer_sink(p);
+		assert_int_equal(sink.write(sink.ctx, text + i, lens[i]), 0);
+		assert_int_equal(packer_cut(p, &what[i]), 0);
+		assert_int_equal(what[i].len, lens[i]);
+		append(&parts[i], whole.data + head, whole.len - head);
+		packer_free(p);
+		bytes_free(&whole);
+		assert_int_equal(
+			packer_check(&what[i], parts[i].data, parts[i].len), 0);
+	}
+	assert_int_equal(packer_new(&p, sink_of(&b)), 0);
+	for (size_t round = 0; round < 2 * PARTS; round++) {
+		size_t i = round * 3 % PARTS;
+
+		assert_int_equal(
+			packer_put(p, &what[i], parts[i].data, parts[i].len),
+			0);
+		append(&wanted, text + i, lens[i]);
+	}
+	assert_int_equal(packer_finish(p), 0);
+	packer_free(p);
+	assert_unpacks(SEAL_GZIP, &b, wanted.data, wanted.len, 65536);
+	/* Damage of any kind is seen. */
+	parts[1].data[parts[1].len / 2] ^= 1;
+	assert_int_equal(packer_check(&what[1], parts[1].data, parts[1].len),
+			 -EBADMSG);
+	assert_int_equal(
+		packer_check(&what[3], parts[3].data, parts[3].len / 2),
+		-EBADMSG);
+	assert_int_equal(packer_check(&what[0], parts[3].data, parts[3].len),
+			 -EBADMSG);
+	for (size_t i = 0; i < PARTS; i++)
+		bytes_free(&parts[i]);
+	bytes_free(&b);
+	bytes_free(&wanted);
+	assert_int_equal(mem_pieces, 0);
+}
+
 /* 1 GiB of zeros; what it is unpacked with stays what it was. */
 static void a_bomb_ends_at_the_limit_in_little_memory(void **state)
 {
@@ -348,10 +403,14 @@ static ssize_t broken_read(void *ctx, uint8_t *buf, size_t len)
 
 static int broken_write(void *ctx, const uint8_t *buf, size_t len)
 {
-	(void)ctx;
+	unsigned *left = ctx;
+
 	(void)buf;
 	(void)len;
-	return -ENETDOWN;
+	if (*left == 0)
+		return -ENETDOWN;
+	--*left;
+	return 0;
 }
 
 static void errors_of_both_ends_come_through(void **state)
@@ -373,11 +432,18 @@ static void errors_of_both_ends_come_through(void **state)
 		assert_int_equal(from.read(from.ctx, buf, 10), -ENETDOWN);
 		unpacker_free(u);
 	}
-	assert_int_equal(packer_new(&p, (struct sink){broken_write, NULL}), 0);
-	sink = packer_sink(p);
-	assert_int_equal(sink.write(sink.ctx, noise, LARGE), -ENETDOWN);
-	assert_int_equal(packer_finish(p), -ENETDOWN);
-	packer_free(p);
+	for (unsigned after = 0; after < 3; after++) {
+		unsigned left = after;
+		int err = packer_new(&p, (struct sink){broken_write, &left});
+
+		assert_int_equal(err, after == 0 ? -ENETDOWN : 0);
+		if (err != 0)
+			continue;
+		sink = packer_sink(p);
+		assert_int_equal(sink.write(sink.ctx, noise, LARGE), -ENETDOWN);
+		assert_int_equal(packer_finish(p), -ENETDOWN);
+		packer_free(p);
+	}
 	assert_int_equal(mem_pieces, 0);
 }
 
@@ -413,6 +479,7 @@ int main(void)
 		counted_test(every_compression_gives_back_what_went_in),
 		counted_test(both_sides_may_take_any_pieces),
 		counted_test(a_packer_may_be_fed_in_any_pieces),
+		counted_test(segments_may_be_used_again),
 		counted_test(text_becomes_smaller),
 		counted_test(every_truncation_is_refused),
 		counted_test(a_flipped_byte_yields_no_other_contents),

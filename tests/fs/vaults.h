@@ -54,12 +54,12 @@ static inline struct blob sealed_tree(struct vault *v, const struct tree *t,
 				      enum vault_salt salt)
 {
 	struct snapshot s = {0};
-	struct blob b = {0};
+	struct blob_builder b = {0};
 
 	assert_int_equal(snapshot_take(&s, t), 0);
-	assert_int_equal(vault_seal(&b, v, &s, salt), 0);
+	assert_int_equal(vault_seal(blob_sink(&b), v, &s, salt), 0);
 	snapshot_release(&s);
-	return b;
+	return b.blob;
 }
 
 #endif

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+#include "ending.h"
+
+#include "msg.h"
+#include "rescue.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/timerfd.h>
+#include <syslog.h>
+#include <unistd.h>
+
+enum { RETRY_SECONDS = 2, RETRY_MAX_SECONDS = 64, LOCKERS_MAX = 16 };
+
+struct ending {
+	struct ending_parts parts;
+	int retry; /* timer */
+	bool is_locking;
+	bool by_signal; /* somebody without a connection wants the lock */
+	bool is_gone;	/* unmounted from outside */
+	bool is_frozen; /* it takes no more changes */
+	bool is_safe;
+	int error;	 /* that it ended with */
+	int retry_error; /* that was logged last */
+	time_t retry_seconds;
+	struct control_request *lockers[LOCKERS_MAX];
+	size_t locker_count;
+};
+
+static void on_saved(void *ctx, int err);
+
+static void save(struct ending *e)
+{
+	int err = 0;
+
+	if (e->parts.saver != NULL)
+		err = saver_request(e->parts.saver, VAULT_FRESH, on_saved, e);
+	if (e->parts.saver == NULL || err != 0)
+		on_saved(e, err);
+}
+
+static void save_now(void *ctx)
+{
+	save(ctx);
+}
+
+static void on_retry(void *ctx, int fd)
+{
+	uint64_t count;
+
+	(void)!read(fd, &count, sizeof(count));
+	save(ctx);
+}
+
+int ending_new(struct ending **ret, const struct ending_parts *parts)
+{
+	struct ending *e = calloc(1, sizeof(*e));
+	int err;
+
+	if (e == NULL)
+		return -ENOMEM;
+	e->parts = *parts;
+	e->retry = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	err = e->retry < 0 ? -errno
+			   : loop_add(parts->loop, e->retry, on_retry, e);
+	if (err != 0) {
+		if (e->retry >= 0)
+			(void)close(e->retry);
+		free(e);
+		return err;
+	}
+	*ret = e;
+	return 0;
+}
+
+static void freeze(struct ending *e, bool frozen)
+{
+	e->is_frozen = frozen;
+	mount_freeze(e->parts.mount, frozen);
+}
+
+/* There will be no lock, for this reason. */
+static void tell_lockers(struct ending *e, int err)
+{
+	e->is_locking = e->by_signal = false;
+	while (e->locker_count > 0)
+		control_reply(e->lockers[--e->locker_count], err);
+}
+
+/* The lock did not come about: everything is as before. */
+static void give_up(struct ending *e, int err)
+{
+	if (e->by_signal)
+		msg_log(LOG_ERR, "%s: cannot save: %s; it stays mounted",
+			e->parts.vault, msg_error(err));
+	freeze(e, false);
+	tell_lockers(e, err);
+}
+
+static void finish(struct ending *e, int err)
+{
+	e->is_safe = true;
+	e->error = err;
+	if (err != 0)
+		tell_lockers(e, err);
+	loop_stop(e->parts.loop);
+}
+
+/* The vault is safe, but for what this process alone has. */
+static void retry_later(struct ending *e, int err)
+{
+	struct itimerspec at = {.it_value = {0, 0}};
+
+	e->retry_seconds =
+		e->retry_seconds == 0 ? RETRY_SECONDS : e->retry_seconds * 2;
+	if (e->retry_seconds > RETRY_MAX_SECONDS)
+		e->retry_seconds = RETRY_MAX_SECONDS;
+	/* Once, not every time. */
+	if (err != e->retry_error)
+		msg_log(LOG_ERR,
+			"%s: unmounted, but its last changes cannot be saved "
+			"anywhere: %s; process %d has them and goes on trying, "
+			"do not end it",
+			e->parts.vault, msg_error(err), getpid());
+	e->retry_error = err;
+	tell_lockers(e, err);
+	at.it_value.tv_sec = e->retry_seconds;
+	(void)timerfd_settime(e->retry, 0, &at, NULL);
+}
+
+/* It has to end, and cannot be saved. */
+static void end_without_save(struct ending *e, int err)
+{
+	char path[PATH_MAX];
+
+	if (err == -ESTALE && saver_state(e->parts.saver).beside) {
+		msg_log(LOG_ERR,
+			"%s: ended, and another file is in its place; what was "
+			"mounted is kept beside it, as NAME.conflict-TIME",
+			e->parts.vault);
+		finish(e, err);
+	} else if (rescue_save(path, e->parts.saver, e->parts.vault) == 0) {
+		msg_log(LOG_ERR,
+			"%s: cannot save: %s; its last state is sealed in %s, "
+			"and 'tazpod restore %s %s' puts it in its place",
+			e->parts.vault, msg_error(err), path, path,
+			e->parts.vault);
+		finish(e, err);
+	} else if (e->is_gone) {
+		retry_later(e, err);
+	} else {
+		give_up(e, err);
+	}
+}
+
+static void on_saved(void *ctx, int err)
+{
+	struct ending *e = ctx;
+	const bool dirty =
+		e->parts.saver != NULL && saver_state(e->parts.saver).dirty;
+
+	if (err != 0 && !e->is_gone && !e->by_signal) {
+		give_up(e, err);
+	} else if (err != 0 && !e->is_gone && !e->is_frozen) {
+		/* So that what is put aside is all there is. */
+		freeze(e, true);
+		save(e);
+	} else if (err != 0) {
+		end_without_save(e, err);
+	} else {
+		freeze(e, true);
+		if (dirty)
+			save(e);
+		else
+			finish(e, 0);
+	}
+}
+
+static void begin(struct ending *e)
+{
+	if (e->is_locking || e->is_gone)
+		return;
+	e->is_locking = true;
+	e->parts.flush(e->parts.ctx, save_now, e);
+}
+
+void ending_lock(struct ending *e, struct control_request *r)
+{
+	if (e->locker_count == LOCKERS_MAX) {
+		control_reply(r, -EBUSY);
+		return;
+	}
+	e->lockers[e->locker_count++] = r;
+	begin(e);
+}
+
+void ending_signal(struct ending *e)
+{
+	e->by_signal = true;
+	begin(e);
+}
+
+void ending_gone(struct ending *e)
+{
+	e->is_gone = true;
+	if (!e->is_locking)
+		save(e);
+}
+
+bool ending_is_gone(const struct ending *e)
+{
+	return e->is_gone;
+}
+
+bool ending_is_safe(const struct ending *e)
+{
+	return e->is_safe;
+}
+
+int ending_error(const struct ending *e)
+{
+	return e->error;
+}
+
+void ending_free(struct ending *e)
+{
+	if (e == NULL)
+		return;
+	while (e->locker_count > 0)
+		control_reply_last(e->lockers[--e->locker_count]);
+	(void)close(e->retry);
+	free(e);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TZ_ENDING_H
+#define TZ_ENDING_H
+
+/*
+ * How a mount ends: by a lock, by a signal, or because it was unmounted.
+ *
+ * A lock goes: save; refuse further changes; if some came meanwhile, save
+ * once more; end the loop.  If it cannot be saved, it stays mounted.
+ *
+ * After a signal, or when the mount is gone, there is no way back: what cannot
+ * be saved is put aside, sealed, in a rescue file.  If even that is impossible,
+ * a mount that is still there stays, and one that is gone is tried to be saved
+ * again and again: this process then has the only copy.
+ */
+
+#include "control.h"
+#include "flush.h"
+#include "fs/fuse.h"
+#include "fs/loop.h"
+#include "fs/saver.h"
+
+#include <stdbool.h>
+
+struct ending;
+
+/* All borrowed. */
+struct ending_parts {
+	struct loop *loop;
+	struct mount *mount;
+	struct saver *saver; /* NULL: read-only */
+	const char *vault;   /* path */
+	/* Have what the kernel keeps handed over, then call fn. */
+	void (*flush)(void *ctx, flush_fn *fn, void *fn_ctx);
+	void *ctx;
+};
+
+/* The caller ends *ret.  0, -ENOMEM, or the -errno of timerfd_create(2). */
+int ending_new(struct ending **ret, const struct ending_parts *parts);
+
+/* Somebody asks for a lock, and is told if there will be none. */
+void ending_lock(struct ending *e, struct control_request *r);
+
+/* A signal asks for it. */
+void ending_signal(struct ending *e);
+
+/* The mount has been taken away. */
+void ending_gone(struct ending *e);
+
+/* Has it been? */
+bool ending_is_gone(const struct ending *e);
+
+/* The loop has ended.  Is there nothing that this process alone has? */
+bool ending_is_safe(const struct ending *e);
+
+/* The error of the last save, if that had to be put aside or beside. */
+int ending_error(const struct ending *e);
+
+/* Tell those who asked for a lock that it is done, at the exit; release e. */
+void ending_free(struct ending *e);
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+#include "pin.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct pin {
+	int parent; /* of the mount point */
+	int root;   /* of the mount, held; or -1 */
+	int mount_id;
+	char name[NAME_MAX + 1]; /* of the mount point in its parent */
+};
+
+int pin_new(struct pin **ret, const char *dir, int mount_id)
+{
+	const char *slash = strrchr(dir, '/');
+	struct pin *p = calloc(1, sizeof(*p));
+	char *parent;
+
+	if (p == NULL)
+		return -ENOMEM;
+	p->root = p->parent = -1;
+	p->mount_id = mount_id;
+	parent = slash != NULL ? strndup(dir, (size_t)(slash - dir) + 1) : NULL;
+	if (parent != NULL && snprintf(p->name, sizeof(p->name), "%s",
+				       slash + 1) <= (int)NAME_MAX)
+		p->parent = open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	free(parent);
+	if (p->parent < 0) {
+		free(p);
+		return -errno;
+	}
+	*ret = p;
+	return 0;
+}
+
+/* Is fd in that mount?  Nothing is asked of the filesystem. */
+static bool is_in(int fd, int mount_id)
+{
+	struct statx st;
+
+	return statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID,
+		     &st) == 0 &&
+	       (st.stx_mask & STATX_MNT_ID) != 0 &&
+	       st.stx_mnt_id == (uint64_t)mount_id;
+}
+
+void pin_hold(struct pin *p)
+{
+	if (p == NULL || p->root >= 0)
+		return;
+	p->root = openat(p->parent, p->name,
+			 O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (p->root >= 0 && !is_in(p->root, p->mount_id))
+		pin_release(p);
+}
+
+void pin_release(struct pin *p)
+{
+	if (p == NULL || p->root < 0)
+		return;
+	(void)close(p->root);
+	p->root = -1;
+}
+
+void pin_free(struct pin *p)
+{
+	if (p == NULL)
+		return;
+	pin_release(p);
+	(void)close(p->parent);
+	free(p);
+}
