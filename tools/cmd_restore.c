@@ -158,13 +158,6 @@ static enum exit_code replace(struct store *s, const struct substitute *sub)
 	return EXIT_DONE;
 }
 
-/* Is path in the folder of the given length of other, with no more below? */
-static bool is_in(const char *path, const char *folder, size_t len)
-{
-	return strncmp(path, folder, len) == 0 && path[len] == '/' &&
-	       strchr(path + len + 1, '/') == NULL;
-}
-
 /*
  * Is it one of the files that a mount leaves when it cannot save in the
  * vault's place?  It has served then.
@@ -172,21 +165,12 @@ static bool is_in(const char *path, const char *folder, size_t len)
 static bool is_leftover(const struct substitute *sub, const struct store *s)
 {
 	const char *path = store_path(sub->file), *vault = store_path(s);
-	const size_t folder = (size_t)(strrchr(vault, '/') - vault);
 	const size_t len = strlen(vault);
-	char dir[PATH_MAX], *real;
-	bool is_rescue;
 
-	if (is_in(path, vault, folder) && strncmp(path, vault, len) == 0 &&
-	    (strncmp(path + len, ".conflict-", 10) == 0 ||
-	     strncmp(path + len, ".rescue-", 8) == 0))
-		return true;
-	if (statedir_get(dir, "rescue", false) != 0)
-		return false;
-	real = realpath(dir, NULL);
-	is_rescue = real != NULL && is_in(path, real, strlen(real));
-	free(real);
-	return is_rescue;
+	if (strncmp(path, vault, len) != 0 || strchr(path + len, '/') != NULL)
+		return statedir_holds(path, "rescue");
+	return strncmp(path + len, ".conflict-", 10) == 0 ||
+	       strncmp(path + len, ".rescue-", 8) == 0;
 }
 
 static void report(const struct substitute *sub, const struct store *s,

@@ -4,6 +4,7 @@
 #include "fs/history.h"
 #include "msg.h"
 #include "rescue.h"
+#include "statedir.h"
 
 #include <limits.h>
 #include <string.h>
@@ -16,7 +17,8 @@ bool copies_is_one(const struct store *s)
 	return (len > 4 && name[len - 1] == '~' &&
 		strstr(name, ".~") != NULL) ||
 	       strstr(name, ".conflict-") != NULL ||
-	       strstr(name, ".rescue-") != NULL;
+	       strstr(name, ".rescue-") != NULL ||
+	       statedir_holds(store_path(s), "rescue");
 }
 
 void copies_tell(const struct store *s, const char *path)

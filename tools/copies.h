@@ -9,8 +9,9 @@
 #include <stdbool.h>
 
 /*
- * Is s such a copy, NAME.~N~ or NAME.conflict-TIME or NAME.rescue-TIME? Whoever
- * names one wants what it is.
+ * Is s such a copy, NAME.~N~ or NAME.conflict-TIME or NAME.rescue-TIME, or one
+ * in the rescue folder of the state folder?  Whoever names one wants what it
+ * is.
  */
 bool copies_is_one(const struct store *s);
 

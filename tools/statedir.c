@@ -84,3 +84,18 @@ int statedir_get(char path[static PATH_MAX], const char *sub, bool make)
 		err = check(path);
 	return err;
 }
+
+bool statedir_holds(const char *path, const char *sub)
+{
+	char dir[PATH_MAX], *real;
+	const char *slash = strrchr(path, '/');
+	bool holds;
+
+	if (slash == NULL || statedir_get(dir, sub, false) != 0)
+		return false;
+	real = realpath(dir, NULL);
+	holds = real != NULL && strlen(real) == (size_t)(slash - path) &&
+		strncmp(path, real, strlen(real)) == 0;
+	free(real);
+	return holds;
+}

@@ -21,4 +21,10 @@
  */
 int statedir_get(char path[static PATH_MAX], const char *sub, bool make);
 
+/*
+ * Does the file at path, absolute and without symbolic links, lie in the
+ * folder called sub, and no deeper?
+ */
+bool statedir_holds(const char *path, const char *sub);
+
 #endif

@@ -103,8 +103,9 @@ lock "$M"
 
 ## Copies whose name says what they are
 
+mkdir -m 700 "$STATE/rescue"
 for name in "$V.~$generation~" "$V.conflict-20010101T000000Z" \
-	"$V.rescue-20010101T000000Z"; do
+	"$V.rescue-20010101T000000Z" "$STATE/rescue/any"; do
 	cp "$W/old" "$name"
 	run mount_vault "$name" "$M" ro
 	is "$status $(cat "$M/file") $(noted)" "0 one $newest" \
@@ -135,7 +136,8 @@ run mount_vault "$W/other" "$M"
 is "$status" 0 "another vault has numbers of its own"
 lock "$M"
 is "$(find "$STATE" -name '*.seen' | wc -l)" 2 "and a file of its own"
-is "$(find "$STATE" ! -name '*.seen' | wc -l)" 1 "there is nothing else"
+is "$(find "$STATE" -type f ! -name '*.seen' ! -path '*/rescue/*' |
+	wc -l)" 0 "there is nothing else"
 if "$PY" -c 'import cryptography' 2>/dev/null; then
 	tar -C "$W/home" -cz . | "$PY" "$E2E/forge.py" seal 1 "$PASS" >"$W/one"
 	cp "$W/one" "$W/one.old"

@@ -70,6 +70,25 @@ static void has_folders_in_it(void **state)
 	assert_int_equal(statedir_get(path, "rescue", true), -EPERM);
 }
 
+static void knows_what_is_in_it(void **state)
+{
+	char path[PATH_MAX], home[PATH_MAX], file[PATH_MAX + 16];
+
+	(void)state;
+	assert_int_equal(setenv("XDG_STATE_HOME", in_top(home, "holds"), 1), 0);
+	assert_false(statedir_holds(in_top(file, "holds/tazpod/rescue/x"),
+				    "rescue"));
+	assert_int_equal(statedir_get(path, "rescue", true), 0);
+	assert_true(statedir_holds(in_top(file, "holds/tazpod/rescue/x"),
+				   "rescue"));
+	assert_false(statedir_holds(in_top(file, "holds/tazpod/rescue/x/y"),
+				    "rescue"));
+	assert_false(statedir_holds(in_top(file, "holds/tazpod/rescue2/x"),
+				    "rescue"));
+	assert_false(statedir_holds(in_top(file, "holds/tazpod/x"), "rescue"));
+	assert_false(statedir_holds("x", "rescue"));
+}
+
 static void is_elsewhere_without_a_state_home(void **state)
 {
 	char path[PATH_MAX], wanted[PATH_MAX];
@@ -157,6 +176,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(is_below_the_state_home_if_that_is_absolute),
 		cmocka_unit_test(has_folders_in_it),
+		cmocka_unit_test(knows_what_is_in_it),
 		cmocka_unit_test(is_elsewhere_without_a_state_home),
 		cmocka_unit_test(refuses_what_is_not_the_users_alone),
 		cmocka_unit_test(tells_what_cannot_be_made),
