@@ -286,8 +286,12 @@ static void start_control(struct daemon *d)
 	struct mounted *m = NULL;
 	int err = mounts_read(&m);
 
+	/* Another vault may be mounted over it already. */
 	if (err == 0)
 		ours = mounts_at(m, d->parts->dir);
+	while (ours != NULL &&
+	       strcmp(ours->vault, store_path(d->vault.store)) != 0)
+		ours = mounts_at(ours->next, d->parts->dir);
 	if (ours != NULL) {
 		d->dev = ours->dev;
 		d->mount_id = ours->id;
