@@ -37,7 +37,7 @@ only 'fs/fuse|tools/options\.c' 'fuse' \
 	'only the FUSE adapter knows FUSE, and the options its option lists'
 only 'fs/tar_(load|acl)\.c' 'archive' 'only the reader of archives knows libarchive'
 only 'fs/(un)?pack\.c' 'isa-l|zstd|zlib' 'only pack.c and unpack.c know compressors'
-only 'crypto/' 'openssl/' 'only crypto knows libcrypto'
+only 'crypto/' 'openssl/|nettle/' 'only crypto knows libcrypto and nettle'
 only 'fs/|tools/' 'fs/' 'crypto knows no files'
 only 'tools/' '(tools/|msg\.h|options\.h|jansson|libmount)' \
 	'crypto and fs know no tools'
