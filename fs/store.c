@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -308,6 +309,20 @@ static int find_vault(struct blob *b)
 	return 0;
 }
 
+/* Memory for a file of len bytes.  Of small pages a large one needs many. */
+static uint8_t *file_alloc(size_t len)
+{
+	const size_t huge = 2 << 20;
+	uint8_t *p;
+
+	if (len < 2 * huge)
+		return malloc(len + 1); /* not of 0 bytes */
+	p = aligned_alloc(huge, (len + huge - 1) / huge * huge);
+	if (p != NULL)
+		(void)madvise(p, len, MADV_HUGEPAGE);
+	return p;
+}
+
 int store_read(struct blob *ret, struct store_file *f, const struct store *s,
 	       const char *name, uint64_t limit)
 {
@@ -327,7 +342,7 @@ int store_read(struct blob *ret, struct store_file *f, const struct store *s,
 	if (err != 0)
 		goto out;
 	b.len = (size_t)f->st.st_size;
-	b.data = malloc(b.len + 1); /* not of 0 bytes */
+	b.data = file_alloc(b.len);
 	err = b.data != NULL ? read_all(fd, b.data, b.len) : -ENOMEM;
 	if (err == 0)
 		err = read_edge(f, fd);
@@ -391,7 +406,7 @@ int store_repair(struct store *s)
 	if (!s->is_in_place)
 		return 0;
 	b.len = (size_t)s->seen.st.st_size;
-	b.data = malloc(b.len + 1);
+	b.data = file_alloc(b.len);
 	if (b.data == NULL)
 		return -ENOMEM;
 	err = lseek(s->file, 0, SEEK_SET) < 0
