@@ -91,7 +91,7 @@ static void *seal_loop(void *ctx)
 	bool prepared = false;
 
 	/* What is sealed here may be all that there is of it. */
-	(void)mem_use_reserve(true);
+	(void)mem_use(MEM_RESERVE);
 	(void)pthread_mutex_lock(&s->lock);
 	while (!s->stop || s->job_given) {
 		if (s->job_given) {
@@ -253,7 +253,8 @@ static bool is_kept_beside(const struct saver *s)
 {
 	return !s->state.busy && s->state.beside &&
 	       s->beside_changes == tree_changes(s->parts.tree) &&
-	       store_check(s->parts.sealing.store) == -ESTALE;
+	       store_check(s->parts.sealing.store) == -ESTALE &&
+	       store_is_beside(s->parts.sealing.store);
 }
 
 int saver_request(struct saver *s, enum vault_salt salt, saver_fn *fn,
@@ -286,9 +287,10 @@ int saver_request(struct saver *s, enum vault_salt salt, saver_fn *fn,
 /* Is all there is durable, in the vault's place or beside it? */
 static bool is_settled(const struct saver *s)
 {
-	return !is_dirty(s) ||
-	       (s->state.beside &&
-		s->beside_changes == tree_changes(s->parts.tree));
+	return s->state.error == 0
+		       ? !is_dirty(s)
+		       : s->state.beside && s->beside_changes ==
+						    tree_changes(s->parts.tree);
 }
 
 /* Take in what became of a save. */
@@ -352,7 +354,7 @@ static void finish_job(struct saver *s)
 	snapshot_release(&s->job.snapshot);
 	tell(&s->waiting, s->job.err);
 	/* Those who asked for what was being sealed have it, too. */
-	if (!is_dirty(s)) {
+	if (s->job.err == 0 && !is_dirty(s)) {
 		told += s->next_count;
 		s->next_count = 0;
 		tell(&s->next, 0);
