@@ -346,21 +346,25 @@ static void begin_next(struct saver *s)
 /* Take in a finished seal. */
 static void finish_job(struct saver *s)
 {
+	const int err = s->job.err;
 	size_t told = s->waiting_count;
 
 	s->state.busy = false;
 	if (s->job.aside == NULL)
 		note_job(s, &s->job);
 	snapshot_release(&s->job.snapshot);
-	tell(&s->waiting, s->job.err);
+	tell(&s->waiting, err);
+	/* They may have begun the next one. */
+	if (err != 0 || s->state.busy)
+		return;
 	/* Those who asked for what was being sealed have it, too. */
-	if (s->job.err == 0 && !is_dirty(s)) {
+	if (!is_dirty(s)) {
 		told += s->next_count;
 		s->next_count = 0;
 		tell(&s->next, 0);
 	}
-	if (s->job.err == 0 && !s->state.busy && told > 0 &&
-	    told + s->next_count > 1 && s->next_salt != VAULT_FRESH)
+	if (!s->state.busy && told > 0 && told + s->next_count > 1 &&
+	    s->next_salt != VAULT_FRESH)
 		gather(s, told + s->next_count);
 }
 
