@@ -84,11 +84,10 @@ crash()
 # meanwhile DIR VAULT NAME [OPTIONS]: a mount that ought to be refused.
 meanwhile()
 {
-	(
-		status=0
-		mount_vault "$2" "$1" "${4:-}" 2>"$W/$3.err" || status=$?
-		echo "$status" >"$W/$3.status"
-	) &
+	{
+		mount_vault "$2" "$1" "${4:-}" 2>"$W/$3.err"
+		echo $? >"$W/$3.status"
+	} &
 }
 
 place used another read-only
@@ -209,6 +208,7 @@ replaced()
 	quick_vault 2 "$W/new"
 	new=$(digest "$W/new")
 	# Elsewhere it is no mount point.
+	# shellcheck disable=SC2016
 	unshare --mount --propagation private sh -c '
 		[ "$3" != itself ] || umount "$2"
 		mv "$1" "$2"' sh "$W/new" "$H" "$2"
