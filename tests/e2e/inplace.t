@@ -218,6 +218,7 @@ replaced()
 	run "$TAZPOD" save "$M"
 	like "$status $(cat "$W/err")" \
 		"^1 .*another file was put in its place" "$t: a save says it"
+	cp "$W/err" "$W/save.err"
 	is "$(cat "$M/file")" kept "$t: the mount goes on"
 	kill -TERM "$(daemon_of "$M")"
 	wait "$front"
@@ -237,7 +238,13 @@ kept_in "$(echo "$V".conflict-*)" "what it held is in the conflict file"
 replaced replaced2 another writable
 is "$(stat -c %h "$V")" 0 "$t: the file that it sees has no name"
 kept_in "$(echo "$V".conflict-*)" "what it held is in the conflict file"
+run mount_vault "$V" "$M" inplace
+like "$(cat "$W/err")" "mounting read-only: another file was put in its place" \
+	"$t: the next mount is read-only, and says why"
+crash "$M"
 replaced replaced3 another read-only
+is "$(grep -c 'is kept beside it' "$W/save.err")" 0 \
+	"$t: what has no place beside it is not said to be there"
 R=$(find "$W/state" -path '*/rescue/*' -type f)
 like "$(cat "$W/said")" "its last state is sealed in $R" \
 	"$t: without a place beside it there is a rescue file, which is said"
@@ -270,7 +277,8 @@ like "$status $(cat "$W/err")" "^1 .*its folder cannot be written" \
 refused()
 {
 	like "$(cat "$W/refused$1.status" "$W/refused$1.err")" "^5" "$2"
-	like "$(cat "$W/refused$1.err")" ': in use' "and that is said"
+	like "$(cat "$W/refused$1.err")" ': in use.* by another path' \
+		"and that is said"
 }
 
 wait "$refused1" "$refused2"
