@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "kdf.h"
 
+#include "mem.h"
+
 #include <errno.h>
 #include <limits.h>
+#include <nettle/hmac.h>
+#include <nettle/pbkdf2.h>
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
@@ -74,6 +78,33 @@ static int derive_argon2id(uint8_t *key, const struct kdf_cost *cost,
 	return derive("ARGON2ID", key, KDF_KEY_LEN, params);
 }
 
+/* What a library has left of a key on the stack, below its caller. */
+__attribute__((noinline)) static void wipe_stack(void)
+{
+	uint8_t below[4096];
+
+	explicit_bzero(below, sizeof(below));
+}
+
+/*
+ * By nettle, which takes memory of ours for its state and half the time of
+ * OpenSSL 3.0: that allocates in each iteration.
+ */
+static int derive_pbkdf2(uint8_t *key, const struct kdf_cost *cost,
+			 const uint8_t *salt, const struct secret *pass)
+{
+	struct hmac_sha256_ctx *hmac = mem_alloc(sizeof(*hmac));
+
+	if (hmac == NULL)
+		return -ENOMEM;
+	hmac_sha256_set_key(hmac, pass->len, pass->data);
+	PBKDF2(hmac, hmac_sha256_update, hmac_sha256_digest, SHA256_DIGEST_SIZE,
+	       cost->rounds, KDF_SALT_LEN, salt, KDF_KEY_LEN, key);
+	mem_free(hmac);
+	wipe_stack();
+	return 0;
+}
+
 int kdf_derive(uint8_t key[static KDF_KEY_LEN], const struct kdf_cost *cost,
 	       const uint8_t salt[static KDF_SALT_LEN],
 	       const struct secret *passphrase)
@@ -86,12 +117,7 @@ int kdf_derive(uint8_t key[static KDF_KEY_LEN], const struct kdf_cost *cost,
 		return -EINVAL;
 	if (cost->kind == KDF_ARGON2ID)
 		return derive_argon2id(key, cost, salt, passphrase);
-	if (PKCS5_PBKDF2_HMAC((const char *)passphrase->data,
-			      (int)passphrase->len, salt, KDF_SALT_LEN,
-			      (int)cost->rounds, EVP_sha256(), KDF_KEY_LEN,
-			      key) != 1)
-		return -ENOMEM;
-	return 0;
+	return derive_pbkdf2(key, cost, salt, passphrase);
 }
 
 int kdf_expand(uint8_t *out, size_t len, const struct secret *key,

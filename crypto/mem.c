@@ -27,6 +27,7 @@ enum {
 	RUN_MAX = CHUNK_UNITS / 2,
 	HUGE_HEADER = 64,
 	MAGIC_HUGE = 0x74617a32,
+	ATTEMPTS = 8,
 	/* A chunk in which the largest piece finds no room is so full. */
 	RESERVE_BYTES = CHUNK_SIZE - CHUNK_HEADER_UNITS * CHUNK_UNIT -
 			(MEM_PIECE_MAX - CHUNK_UNIT),
@@ -53,7 +54,7 @@ _Static_assert(sizeof(struct huge) <= HUGE_HEADER, "huge header");
 
 static struct {
 	pthread_mutex_t lock;
-	struct pool common, reserve;
+	struct pool common, reserve, cache;
 	struct huge *huge;
 } arena = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -62,11 +63,18 @@ static struct {
 	void *ctx;
 } pressure;
 
-static _Thread_local bool uses_reserve;
+static _Thread_local enum mem_pool in_use;
 
 static struct pool *pool_in_use(void)
 {
-	return uses_reserve ? &arena.reserve : &arena.common;
+	switch (in_use) {
+	case MEM_RESERVE:
+		return &arena.reserve;
+	case MEM_CACHE:
+		return &arena.cache;
+	default:
+		return &arena.common;
+	}
 }
 
 static struct run **partial_of(const struct run *r)
@@ -280,7 +288,7 @@ static bool find_room(void)
 {
 	bool found = false;
 
-	while (chunk_trim(&arena.common, 0))
+	while (chunk_trim(&arena.common, 0) || chunk_trim(&arena.cache, 0))
 		found = true;
 	return found;
 }
@@ -316,7 +324,8 @@ void *mem_alloc(size_t size)
 	if (size == 0)
 		size = 1;
 	p = try_alloc(size);
-	if (p == NULL && relieve())
+	/* What is freed may be somebody else's before it can be ours. */
+	for (unsigned i = 0; p == NULL && i < ATTEMPTS && relieve(); i++)
 		p = try_alloc(size);
 	if (p == NULL)
 		errno = ENOMEM;
@@ -401,7 +410,8 @@ void mem_trim(void)
 
 	while (more) {
 		(void)pthread_mutex_lock(&arena.lock);
-		more = chunk_trim(&arena.common, 1 + arena.common.count / 8);
+		more = chunk_trim(&arena.common, 1 + arena.common.count / 8) ||
+		       chunk_trim(&arena.cache, 1);
 		(void)pthread_mutex_unlock(&arena.lock);
 	}
 }
@@ -433,14 +443,16 @@ int mem_reserve(size_t bytes)
 	size_t chunks = (bytes + RESERVE_BYTES - 1) / RESERVE_BYTES;
 	int err = try_reserve(chunks);
 
-	return err != 0 && relieve() ? try_reserve(chunks) : err;
+	for (unsigned i = 0; err != 0 && i < ATTEMPTS && relieve(); i++)
+		err = try_reserve(chunks);
+	return err;
 }
 
-bool mem_use_reserve(bool use)
+enum mem_pool mem_use(enum mem_pool pool)
 {
-	bool before = uses_reserve;
+	enum mem_pool before = in_use;
 
-	uses_reserve = use;
+	in_use = pool;
 	return before;
 }
 
@@ -452,5 +464,6 @@ void mem_wipe_all(void)
 			       h->bytes - HUGE_HEADER);
 	chunk_wipe(&arena.common);
 	chunk_wipe(&arena.reserve);
+	chunk_wipe(&arena.cache);
 	/* The lock is kept: whoever comes later must not see wiped links. */
 }

@@ -48,22 +48,29 @@ size_t mem_size(size_t size);
 
 /*
  * Set memory aside, locked now and kept, for threads that call
- * mem_use_reserve(): work that must not fail for lack of memory.  A later call
- * may ask for more in all, never for less.  It has room for pieces of at most
- * MEM_PIECE_MAX bytes whose mem_size() is bytes in all, if none is freed in
- * between, with up to 256 KiB lost to sizes that few of them have.  It comes
+ * mem_use(MEM_RESERVE): work that must not fail for lack of memory.  A later
+ * call may ask for more in all, never for less.  It has room for pieces of at
+ * most MEM_PIECE_MAX bytes whose mem_size() is bytes in all, if none is freed
+ * in between, with up to 256 KiB lost to sizes that few of them have.  It comes
  * in chunks of 1 MiB; a piece of more than half of that never comes from it.
  *
  * 0, or -ENOMEM and nothing has changed.
  */
 int mem_reserve(size_t bytes);
 
+/* Where memory comes from.  Pools share no chunk. */
+enum mem_pool {
+	MEM_COMMON,
+	MEM_RESERVE, /* what was set aside; it may outgrow that */
+	MEM_CACHE,   /* what mem_on_pressure() frees, which then leaves whole
+			chunks to the others */
+};
+
 /*
- * Let what this thread allocates come from the reserve (true), which it may
- * also outgrow, or from where everybody's does (false).  Returns what was set
- * before.  Any thread may free either.
+ * Let what this thread allocates come from that pool.  Returns what was set
+ * before.  Any thread may free it.
  */
-bool mem_use_reserve(bool use);
+enum mem_pool mem_use(enum mem_pool pool);
 
 /*
  * Have fn called when there is no more memory to lock, before that is said to

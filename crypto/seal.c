@@ -336,12 +336,15 @@ static int stream_begin(struct aead **a, int *format, struct source from,
 	bool two = n == HEADER_LEN_1 && memcmp(head, magic, sizeof(magic)) == 0;
 	size_t rest = two ? SEAL_HEADER_LEN - HEADER_LEN_1 : 0;
 
-	if (n == HEADER_LEN_1 && rest > 0)
-		n += read_full(from, head + HEADER_LEN_1, rest);
+	if (n == HEADER_LEN_1) {
+		n = read_full(from, head + HEADER_LEN_1, rest);
+		if (n >= 0)
+			n = (size_t)n == rest ? 0 : -EBADMSG;
+	} else if (n >= 0) {
+		n = -EBADMSG;
+	}
 	if (n < 0)
 		return (int)n;
-	if ((size_t)n != HEADER_LEN_1 + rest)
-		return -EBADMSG;
 	if (two && CRYPTO_memcmp(head + CHECK_AT_2, k->check, SEAL_CHECK_LEN))
 		return -EKEYREJECTED;
 	*format = two ? 2 : 1;

@@ -193,7 +193,7 @@ int history_keep(struct store *s, const struct history_policy *policy,
 
 bool history_conflict(char name[static NAME_MAX + 1], const struct store *s)
 {
-	const size_t len = strlen(s->name);
+	const size_t len = store_stem(s);
 	DIR *d = open_folder(s);
 	const struct dirent *e;
 

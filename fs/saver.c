@@ -2,7 +2,6 @@
 #include "saver.h"
 
 #include "crypto/mem.h"
-#include "snapshot.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -15,6 +14,8 @@
 enum {
 	/* After this without a save, the next one's key is derived. */
 	IDLE_SECONDS = 1,
+	GATHER_MAX_NS = 1000000,
+	NS_PER_SECOND = 1000000000,
 };
 
 /* Somebody who waits for a save. */
@@ -22,18 +23,6 @@ struct waiter {
 	struct waiter *next;
 	saver_fn *fn;
 	void *ctx;
-};
-
-/* What the serving thread hands to the sealing thread and gets back. */
-struct job {
-	struct snapshot snapshot;
-	enum vault_salt salt;
-	const char *aside; /* a new file to seal it into instead; or NULL */
-	uint64_t replaced; /* generation of the vault that is in place */
-	int err;
-	bool beside;
-	uint64_t sealed_bytes;
-	struct seal_params params;
 };
 
 struct saver {
@@ -44,63 +33,28 @@ struct saver {
 		beside_changes; /* ... of the last that state.beside tells of */
 	struct waiter *waiting; /* for the seal under way */
 	struct waiter *next;	/* for the one after it */
+	size_t waiting_count, next_count;
 	enum vault_salt next_salt;
 	int event;
 	pthread_t thread;
 
+	/*
+	 * Those who are told at once mostly ask again soon, and would each
+	 * find that a seal has just begun.  So the next one waits a moment
+	 * for so many of them.
+	 */
+	bool is_gathering;
+	size_t expected;
+	struct timespec begun; /* the seal under way: CLOCK_MONOTONIC */
+
 	/* Shared with the sealing thread, under lock. */
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
-	struct job job;
+	struct sealing_job job; /* under way: the sealing thread's */
 	bool job_given, job_done, stop;
+	bool gathering, gather_over;
+	struct timespec gather_until;
 };
-
-int saver_seal(struct store *store, struct vault *v, const struct snapshot *s,
-	       enum vault_salt salt)
-{
-	struct source again;
-	int err = store_begin(store);
-
-	if (err == 0)
-		err = vault_seal(store_sink(store), v, s, salt);
-	if (err == 0)
-		err = store_reread(store, &again);
-	return err == 0 ? vault_verify(v, again) : err;
-}
-
-/* Seal one snapshot into a file of its own. */
-static int put_aside(struct saver *s, struct job *job)
-{
-	struct store *store = NULL;
-	int err = store_create_aside(&store, job->aside);
-
-	if (err == 0)
-		err = saver_seal(store, s->parts.vault, &job->snapshot,
-				 job->salt);
-	if (err == 0)
-		err = store_commit(store);
-	store_close(store);
-	return err;
-}
-
-/* Seal and store one snapshot.  The sealing thread alone uses the vault. */
-static void do_job(struct saver *s, struct job *job)
-{
-	struct store *store = s->parts.store;
-
-	job->err = saver_seal(store, s->parts.vault, &job->snapshot, job->salt);
-	/* A save that keeps no older vault is better than none. */
-	if (job->err == 0)
-		(void)history_keep(store, &s->parts.history, job->replaced);
-	if (job->err == 0)
-		job->err = store_commit(store);
-	/* What has taken our place is not ours to overwrite, and what we have
-	 * is not to be in memory alone. */
-	job->beside = job->err == -ESTALE && store_commit_beside(store) == 0;
-	store_abort(store);
-	job->sealed_bytes = store_size(store);
-	job->params = *vault_params(s->parts.vault);
-}
 
 /* Wait for a job or the end; true: neither came for a while. */
 static bool wait_idle(struct saver *s)
@@ -112,40 +66,56 @@ static bool wait_idle(struct saver *s)
 	return pthread_cond_timedwait(&s->wake, &s->lock, &until) == ETIMEDOUT;
 }
 
-static void *seal_loop(void *ctx)
+/* Somebody has to be told something: the event is readable then. */
+static void signal_event(const struct saver *s)
 {
 	const uint64_t one = 1;
+
+	(void)!write(s->event, &one, sizeof(one));
+}
+
+static void wait_gathering(struct saver *s)
+{
+	if (pthread_cond_timedwait(&s->wake, &s->lock, &s->gather_until) !=
+		    ETIMEDOUT ||
+	    !s->gathering)
+		return;
+	s->gathering = false;
+	s->gather_over = true;
+	signal_event(s);
+}
+
+static void *seal_loop(void *ctx)
+{
 	struct saver *s = ctx;
 	bool prepared = false;
 
 	/* What is sealed here may be all that there is of it. */
-	(void)mem_use_reserve(true);
+	(void)mem_use(MEM_RESERVE);
 	(void)pthread_mutex_lock(&s->lock);
 	while (!s->stop || s->job_given) {
 		if (s->job_given) {
 			s->job_given = false;
 			(void)pthread_mutex_unlock(&s->lock);
-			if (s->job.aside != NULL)
-				s->job.err = put_aside(s, &s->job);
-			else
-				do_job(s, &s->job);
+			sealing_run(&s->parts.sealing, &s->job);
 			(void)pthread_mutex_lock(&s->lock);
 			s->job_done = true;
 			prepared = false;
-			/* It takes this write, or is readable already. */
-			(void)!write(s->event, &one, sizeof(one));
+			signal_event(s);
 			(void)pthread_mutex_unlock(&s->lock);
 			/* What nobody waits for. */
-			store_tidy(s->parts.store);
+			store_tidy(s->parts.sealing.store);
 			mem_trim();
 			(void)pthread_mutex_lock(&s->lock);
+		} else if (s->gathering) {
+			wait_gathering(s);
 		} else if (prepared) {
 			(void)pthread_cond_wait(&s->wake, &s->lock);
 		} else if (wait_idle(s) && !s->job_given && !s->stop) {
 			/* Have the next save's key ready before it is asked
 			 * for.  If it fails now, the save will say so. */
 			(void)pthread_mutex_unlock(&s->lock);
-			(void)vault_prepare(s->parts.vault);
+			(void)vault_prepare(s->parts.sealing.vault);
 			(void)pthread_mutex_lock(&s->lock);
 			prepared = true;
 		}
@@ -183,7 +153,7 @@ int saver_start(struct saver **ret, const struct saver_parts *parts)
 		return -ENOMEM;
 	s->parts = *parts;
 	s->sealed_changes = tree_changes(parts->tree);
-	s->state.params = *vault_params(parts->vault);
+	s->state.params = *vault_params(parts->sealing.vault);
 	s->next_salt = VAULT_SESSION;
 	s->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (s->event < 0) {
@@ -193,7 +163,7 @@ int saver_start(struct saver **ret, const struct saver_parts *parts)
 	}
 	(void)pthread_mutex_init(&s->lock, NULL);
 	init_wake(s);
-	mem_on_pressure(relieve, parts->vault);
+	mem_on_pressure(relieve, parts->sealing.vault);
 	err = -pthread_create(&s->thread, NULL, seal_loop, s);
 	if (err != 0) {
 		mem_on_pressure(NULL, NULL);
@@ -226,10 +196,13 @@ static void tell(struct waiter **list, int err)
 }
 
 /* Give a job to the sealing thread, which is idle. */
-static void hand_over(struct saver *s, const struct job *job)
+static void hand_over(struct saver *s, const struct sealing_job *job)
 {
 	s->state.busy = true;
+	s->is_gathering = false;
+	(void)clock_gettime(CLOCK_MONOTONIC, &s->begun);
 	(void)pthread_mutex_lock(&s->lock);
+	s->gathering = s->gather_over = false;
 	s->job = *job;
 	s->job_given = true;
 	s->job_done = false;
@@ -240,7 +213,7 @@ static void hand_over(struct saver *s, const struct job *job)
 /* Begin a seal for those who wait for the next one. */
 static void begin(struct saver *s)
 {
-	struct job job = {
+	struct sealing_job job = {
 		.salt = s->next_salt,
 		/* A seal that was not stored has used up its number. */
 		.replaced = s->state.params.generation,
@@ -248,8 +221,11 @@ static void begin(struct saver *s)
 	int err = snapshot_take(&job.snapshot, s->parts.tree);
 
 	s->waiting = s->next;
+	s->waiting_count = s->next_count;
 	s->next = NULL;
+	s->next_count = 0;
 	s->next_salt = VAULT_SESSION;
+	s->is_gathering = false;
 	if (err != 0) {
 		s->state.error = err;
 		tell(&s->waiting, err);
@@ -269,7 +245,7 @@ static bool is_dirty(const struct saver *s)
  */
 static bool is_in_place(const struct saver *s)
 {
-	return s->state.busy || store_check(s->parts.store) == 0;
+	return s->state.busy || store_check(s->parts.sealing.store) == 0;
 }
 
 /* Is all there is kept beside the file that still is in our place? */
@@ -277,7 +253,8 @@ static bool is_kept_beside(const struct saver *s)
 {
 	return !s->state.busy && s->state.beside &&
 	       s->beside_changes == tree_changes(s->parts.tree) &&
-	       store_check(s->parts.store) == -ESTALE;
+	       store_check(s->parts.sealing.store) == -ESTALE &&
+	       store_is_beside(s->parts.sealing.store);
 }
 
 int saver_request(struct saver *s, enum vault_salt salt, saver_fn *fn,
@@ -298,9 +275,11 @@ int saver_request(struct saver *s, enum vault_salt salt, saver_fn *fn,
 		return -ENOMEM;
 	*w = (struct waiter){s->next, fn, ctx};
 	s->next = w;
+	s->next_count++;
 	if (salt == VAULT_FRESH)
 		s->next_salt = VAULT_FRESH;
-	if (!s->state.busy)
+	if (!s->state.busy && (!s->is_gathering || salt == VAULT_FRESH ||
+			       s->next_count >= s->expected))
 		begin(s);
 	return 0;
 }
@@ -308,13 +287,14 @@ int saver_request(struct saver *s, enum vault_salt salt, saver_fn *fn,
 /* Is all there is durable, in the vault's place or beside it? */
 static bool is_settled(const struct saver *s)
 {
-	return !is_dirty(s) ||
-	       (s->state.beside &&
-		s->beside_changes == tree_changes(s->parts.tree));
+	return s->state.error == 0
+		       ? !is_dirty(s)
+		       : s->state.beside && s->beside_changes ==
+						    tree_changes(s->parts.tree);
 }
 
 /* Take in what became of a save. */
-static void note_job(struct saver *s, const struct job *job)
+static void note_job(struct saver *s, const struct sealing_job *job)
 {
 	s->state.error = job->err;
 	s->state.beside = job->beside;
@@ -330,29 +310,76 @@ static void note_job(struct saver *s, const struct job *job)
 		s->parts.settled(s->parts.ctx);
 }
 
-void saver_collect(struct saver *s)
+static int64_t ns_between(const struct timespec *a, const struct timespec *b)
 {
-	uint64_t count;
-	bool done;
+	return (int64_t)(b->tv_sec - a->tv_sec) * NS_PER_SECOND + b->tv_nsec -
+	       a->tv_nsec;
+}
 
-	(void)!read(s->event, &count, sizeof(count));
+/* Wait for expected requests, at most half as long as the last seal took. */
+static void gather(struct saver *s, size_t expected)
+{
+	struct timespec until;
+	int64_t ns;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &until);
+	ns = ns_between(&s->begun, &until) / 2;
+	until.tv_nsec += ns < GATHER_MAX_NS ? ns : GATHER_MAX_NS;
+	until.tv_sec += until.tv_nsec / NS_PER_SECOND;
+	until.tv_nsec %= NS_PER_SECOND;
+	s->is_gathering = true;
+	s->expected = expected;
 	(void)pthread_mutex_lock(&s->lock);
-	done = s->job_done;
-	s->job_done = false;
+	s->gathering = true;
+	s->gather_until = until;
+	(void)pthread_cond_signal(&s->wake);
 	(void)pthread_mutex_unlock(&s->lock);
-	if (!done)
-		return;
+}
+
+/* Begin a seal, if anybody waits for one that nothing else will begin. */
+static void begin_next(struct saver *s)
+{
+	if (s->next != NULL && !s->state.busy && !s->is_gathering)
+		begin(s);
+}
+
+/* Take in a finished seal. */
+static void finish_job(struct saver *s)
+{
+	size_t told = s->waiting_count;
+
 	s->state.busy = false;
 	if (s->job.aside == NULL)
 		note_job(s, &s->job);
 	snapshot_release(&s->job.snapshot);
 	tell(&s->waiting, s->job.err);
-	if (s->next == NULL || s->state.busy)
-		return;
-	if (is_dirty(s))
-		begin(s);
-	else
+	/* Those who asked for what was being sealed have it, too. */
+	if (s->job.err == 0 && !is_dirty(s)) {
+		told += s->next_count;
+		s->next_count = 0;
 		tell(&s->next, 0);
+	}
+	if (s->job.err == 0 && !s->state.busy && told > 0 &&
+	    told + s->next_count > 1 && s->next_salt != VAULT_FRESH)
+		gather(s, told + s->next_count);
+}
+
+void saver_collect(struct saver *s)
+{
+	uint64_t count;
+	bool done, over;
+
+	(void)!read(s->event, &count, sizeof(count));
+	(void)pthread_mutex_lock(&s->lock);
+	done = s->job_done;
+	over = s->gather_over;
+	s->job_done = s->gather_over = false;
+	(void)pthread_mutex_unlock(&s->lock);
+	if (over)
+		s->is_gathering = false;
+	if (done)
+		finish_job(s);
+	begin_next(s);
 }
 
 static void note_result(void *ctx, int err)
@@ -383,7 +410,7 @@ int saver_flush(struct saver *s)
 
 int saver_rescue(struct saver *s, const char *path)
 {
-	struct job job = {.salt = VAULT_FRESH, .aside = path};
+	struct sealing_job job = {.salt = VAULT_FRESH, .aside = path};
 	int result = -EINPROGRESS, err = 0;
 
 	while (err == 0 && s->state.busy)
@@ -391,6 +418,7 @@ int saver_rescue(struct saver *s, const char *path)
 	if (err != 0)
 		return err;
 	s->waiting = malloc(sizeof(*s->waiting));
+	s->waiting_count = 0;
 	if (s->waiting == NULL)
 		return -ENOMEM;
 	*s->waiting = (struct waiter){NULL, note_result, &result};

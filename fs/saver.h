@@ -6,15 +6,14 @@
  * Group commit.  The serving thread asks for saves and goes on serving; one
  * thread of the saver's own compresses, encrypts and writes a snapshot.
  * Everybody who asks while a seal is under way shares the next one, which
- * begins after all of them asked.
+ * begins after all of them asked.  When many were told at once, the next seal
+ * waits a moment for them to come back.
  *
  * All functions are called by one thread at a time, the user of the tree.
  */
 
-#include "history.h"
-#include "store.h"
+#include "sealing.h"
 #include "tree.h"
-#include "vault.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -37,20 +36,10 @@ struct saver_state {
 	struct seal_params params; /* of the last sealed vault */
 };
 
-/*
- * Seal s into the store's temporary file, read it back and verify it, for
- * store_commit(), or for store_abort() after an error.  Errors: store_begin(),
- * vault_seal(), store_reread(), vault_verify().
- */
-int saver_seal(struct store *store, struct vault *v, const struct snapshot *s,
-	       enum vault_salt salt);
-
-/* What a saver brings together; it borrows all three until saver_stop(). */
+/* What a saver brings together; it borrows all until saver_stop(). */
 struct saver_parts {
-	struct vault *vault;
-	struct store *store;
+	struct sealing sealing;
 	struct tree *tree;
-	struct history_policy history; /* of the vaults that are replaced */
 	/*
 	 * Called when all there is is durable, before those who wait for it are
 	 * told; or NULL.

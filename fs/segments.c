@@ -31,7 +31,7 @@ struct segment {
 
 struct segments {
 	pthread_mutex_t lock;
-	uint64_t round;
+	uint64_t round, good_round; /* the last one, and that succeeded */
 	struct segment *buckets[BUCKETS];
 };
 
@@ -99,7 +99,13 @@ static void insert(struct segments *k, struct segment *g)
 	(void)pthread_mutex_unlock(&k->lock);
 }
 
-/* Free what is not in use and, with stale, not of this round either. */
+/* Is g of no use for the next write? */
+static bool is_stale(const struct segments *k, const struct segment *g)
+{
+	return g->round != k->round && g->round != k->good_round;
+}
+
+/* Free what is not in use, or of that only what is stale. */
 static bool sweep(struct segments *k, bool stale)
 {
 	bool found = false;
@@ -111,7 +117,7 @@ static bool sweep(struct segments *k, bool stale)
 		while (*at != NULL) {
 			struct segment *g = *at;
 
-			if (g->in_use || (stale && g->round == k->round)) {
+			if (g->in_use || (stale && !is_stale(k, g))) {
 				at = &g->next;
 				continue;
 			}
@@ -193,7 +199,7 @@ static int compress(struct writing *w, struct tar_place from,
 	const struct sink packer = packer_sink(w->packer);
 	struct packed what;
 	struct tar_step step;
-	bool before;
+	enum mem_pool before;
 	int err = 0;
 
 	w->filled = 0;
@@ -205,9 +211,9 @@ static int compress(struct writing *w, struct tar_place from,
 	if (err != 0 || !w->collects)
 		return err;
 	/* The reserve is for what a seal cannot do without. */
-	before = mem_use_reserve(false);
+	before = mem_use(MEM_CACHE);
 	err = keep(w, key, &what);
-	(void)mem_use_reserve(before);
+	(void)mem_use(before);
 	return err;
 }
 
@@ -233,11 +239,11 @@ int segments_write(struct segments *k, const struct snapshot *s, struct sink to)
 {
 	struct writing w = {.kept = k, .to = to};
 	struct tar_place at = {0};
-	bool before = mem_use_reserve(false);
+	enum mem_pool before = mem_use(MEM_CACHE);
 	int err;
 
 	w.scratch = mem_alloc(SCRATCH);
-	(void)mem_use_reserve(before);
+	(void)mem_use(before);
 	k->round++;
 	err = packer_new(&w.packer, (struct sink){collect, &w});
 	if (err == 0)
@@ -250,7 +256,8 @@ int segments_write(struct segments *k, const struct snapshot *s, struct sink to)
 	if (err == 0)
 		err = packer_finish(w.packer);
 	if (err == 0)
-		(void)sweep(k, true);
+		k->good_round = k->round;
+	(void)sweep(k, true);
 	digest_free(w.digest);
 	tar_dumper_free(w.dumper);
 	packer_free(w.packer);

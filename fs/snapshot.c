@@ -131,14 +131,14 @@ static int add_children(struct snapshot *s, uint32_t parent)
 int snapshot_take(struct snapshot *ret, const struct tree *t)
 {
 	struct snapshot s = {.changes = tree_changes(t)};
-	bool before = mem_use_reserve(true);
+	enum mem_pool before = mem_use(MEM_RESERVE);
 	int err = add(&s, tree_node(t, TREE_ROOT), "", 0);
 
 	/* The entries are also the queue of a walk, level by level. */
 	for (uint32_t i = 0; err == 0 && i < s.count; i++)
 		if (S_ISDIR(snapshot_entry(&s, i)->attr.mode))
 			err = add_children(&s, i);
-	(void)mem_use_reserve(before);
+	(void)mem_use(before);
 	if (err != 0) {
 		snapshot_release(&s);
 		return err;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -39,17 +40,31 @@ static char *side_name(const char *name, const char *suffix)
 	return asprintf(&s, ".%s%s", name, suffix) < 0 ? NULL : s;
 }
 
-/* name with a word and the time behind it; NULL if out of memory. */
-static char *dated_name(const char *name)
+/* What comes behind the name of a vault in that of a conflict copy. */
+#define CONFLICT_DATE ".conflict-20261231T235959Z"
+
+size_t store_stem(const struct store *s)
+{
+	const size_t most = NAME_MAX - (sizeof(CONFLICT_DATE) - 1);
+	const size_t len = strlen(s->name);
+
+	return len < most ? len : most;
+}
+
+/* The name of s's conflict copy; NULL if out of memory. */
+static char *dated_name(const struct store *s)
 {
 	const time_t now = time(NULL);
 	char date[32] = "";
 	struct tm tm;
-	char *s;
+	char *name;
 
 	if (gmtime_r(&now, &tm) != NULL)
 		(void)strftime(date, sizeof(date), "%Y%m%dT%H%M%SZ", &tm);
-	return asprintf(&s, "%s.conflict-%s", name, date) < 0 ? NULL : s;
+	return asprintf(&name, "%.*s.conflict-%s", (int)store_stem(s), s->name,
+			date) < 0
+		       ? NULL
+		       : name;
 }
 
 /* The absolute path of a file that may not exist, in a folder that does. */
@@ -91,7 +106,7 @@ static struct store *store_new(char *path, int *err)
 	s->name = slash + 1;
 	s->lock_name = side_name(s->name, ".lock");
 	s->temp_name = side_name(s->name, ".new");
-	s->beside_name = dated_name(s->name);
+	s->beside_name = dated_name(s);
 	*slash = '\0';
 	if (s->lock_name != NULL && s->temp_name != NULL &&
 	    s->beside_name != NULL)
@@ -103,45 +118,6 @@ static struct store *store_new(char *path, int *err)
 		return s;
 	store_close(s);
 	return NULL;
-}
-
-/* Take the lock, or say who cannot: -EAGAIN, -EROFS or another store_failed().
- */
-static int take_lock(struct store *s)
-{
-	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-
-	s->lock = store_openat(s->dir, s->lock_name,
-			       O_RDWR | O_CREAT | O_NOFOLLOW);
-	if (s->lock < 0)
-		return errno == EACCES || errno == EPERM ? -EROFS
-							 : store_failed();
-	if (fcntl(s->lock, F_OFD_SETLK, &whole) != 0)
-		return errno == EACCES ? -EAGAIN : store_failed();
-	return 0;
-}
-
-int store_lock_file(int fd, bool alone)
-{
-	/* Those who rename share it, since the side file keeps them apart. */
-	struct flock whole = {.l_type = alone ? F_WRLCK : F_RDLCK,
-			      .l_whence = SEEK_SET};
-
-	if (fcntl(fd, F_OFD_SETLK, &whole) == 0)
-		return 0;
-	/* A filesystem without such locks is no reason to refuse. */
-	return errno == EAGAIN || errno == EACCES ? -EAGAIN : 0;
-}
-
-/* Open the file itself, too, and lock it. */
-static int take_file(struct store *s)
-{
-	s->file =
-		store_openat(s->dir, s->name,
-			     (s->is_in_place ? O_RDWR : O_RDONLY) | O_NOFOLLOW);
-	if (s->file >= 0)
-		return store_lock_file(s->file, s->is_in_place);
-	return errno == EACCES || errno == EPERM ? -EROFS : store_failed();
 }
 
 /* Can the file be replaced by a rename? */
@@ -210,9 +186,9 @@ int store_open(struct store **ret, const char *path)
 	else if (faccessat(s->dir, ".", W_OK, AT_EACCESS) != 0)
 		err = -EROFS;
 	else
-		err = take_lock(s);
+		err = store_take_lock(s);
 	if (err == 0)
-		err = take_file(s);
+		err = store_take_file(s);
 	s->can_write = err == 0;
 	return hand_out(ret, s, err);
 }
@@ -225,7 +201,7 @@ int store_open_in_place(struct store **ret, const char *path)
 	if (s == NULL)
 		return err;
 	s->is_in_place = true;
-	err = take_file(s);
+	err = store_take_file(s);
 	s->can_write = err == 0;
 	return hand_out(ret, s, err);
 }
@@ -238,11 +214,11 @@ static int create(struct store **ret, const char *path, bool locked)
 
 	if (s == NULL)
 		return err;
-	err = locked ? take_lock(s) : 0;
+	err = locked ? store_take_lock(s) : 0;
 	if (err == 0 &&
 	    faccessat(s->dir, s->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		err = -EEXIST;
-	s->can_write = err == 0;
+	s->can_write = s->is_new = err == 0;
 	return hand_out(ret, s, err);
 }
 
@@ -308,6 +284,20 @@ static int find_vault(struct blob *b)
 	return 0;
 }
 
+/* Memory for a file of len bytes.  Of small pages a large one needs many. */
+static uint8_t *file_alloc(size_t len)
+{
+	const size_t huge = 2 << 20;
+	uint8_t *p;
+
+	if (len < 2 * huge)
+		return malloc(len + 1); /* not of 0 bytes */
+	p = aligned_alloc(huge, (len + huge - 1) / huge * huge);
+	if (p != NULL)
+		(void)madvise(p, len, MADV_HUGEPAGE);
+	return p;
+}
+
 int store_read(struct blob *ret, struct store_file *f, const struct store *s,
 	       const char *name, uint64_t limit)
 {
@@ -327,7 +317,7 @@ int store_read(struct blob *ret, struct store_file *f, const struct store *s,
 	if (err != 0)
 		goto out;
 	b.len = (size_t)f->st.st_size;
-	b.data = malloc(b.len + 1); /* not of 0 bytes */
+	b.data = file_alloc(b.len);
 	err = b.data != NULL ? read_all(fd, b.data, b.len) : -ENOMEM;
 	if (err == 0)
 		err = read_edge(f, fd);
@@ -391,7 +381,7 @@ int store_repair(struct store *s)
 	if (!s->is_in_place)
 		return 0;
 	b.len = (size_t)s->seen.st.st_size;
-	b.data = malloc(b.len + 1);
+	b.data = file_alloc(b.len);
 	if (b.data == NULL)
 		return -ENOMEM;
 	err = lseek(s->file, 0, SEEK_SET) < 0

@@ -18,6 +18,7 @@
 #include "crypto/blob.h"
 #include "crypto/stream.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct store;
@@ -45,7 +46,10 @@ int store_open_readonly(struct store **ret, const char *path);
  */
 int store_open_in_place(struct store **ret, const char *path);
 
-/* As store_open(), for a file that must not exist yet: -EEXIST. */
+/*
+ * As store_open(), for a file that must not exist yet: -EEXIST, which
+ * store_commit() says as well if it exists by then.
+ */
 int store_create(struct store **ret, const char *path);
 
 /* The same without a lock, for a file whose name nobody else knows. */
@@ -104,6 +108,9 @@ int store_commit(struct store *s);
  * the step that failed.
  */
 int store_commit_beside(struct store *s);
+
+/* Is what the last store_commit_beside() has left still there? */
+bool store_is_beside(const struct store *s);
 
 /* Drop what was written.  A store without any is left as it is. */
 void store_abort(struct store *s);

@@ -2,7 +2,7 @@
 #ifndef TZ_STORE_IMPL_H
 #define TZ_STORE_IMPL_H
 
-/* What store.c, store_write.c and history.c share; nobody else looks inside a
+/* What store*.c and history.c share; nobody else looks inside a
  * store. */
 
 #include "store.h"
@@ -36,8 +36,11 @@ struct store {
 	const char *name; /* its last component, within path */
 	char *lock_name, *temp_name, *beside_name;
 	bool can_write;
-	bool is_in_place;    /* the file is overwritten, not replaced */
-	bool beside;	     /* beside_name is there, and ours */
+	bool is_in_place; /* the file is overwritten, not replaced */
+	bool is_new;	  /* nothing may have its name until it is saved */
+	bool beside;	  /* beside_name is there, and ours: this one */
+	dev_t beside_dev;
+	ino_t beside_ino;
 	int dir;	     /* descriptor of the folder */
 	int lock;	     /* ... of the side file; or -1 */
 	int file;	     /* ... of the file, which locks it; or -1 */
@@ -51,8 +54,17 @@ struct store {
 /* Why the last call failed, as -errno: never 0, even if errno is. */
 int store_failed(void);
 
+/* Bytes of a vault's name that the name of a conflict copy begins with. */
+size_t store_stem(const struct store *s);
+
 /* openat(2) without mode, and again after a signal.  -1 and errno. */
 int store_openat(int dir, const char *name, int flags);
+
+/* Make and lock the side file: 0, -EAGAIN, -EROFS or another -errno. */
+int store_take_lock(struct store *s);
+
+/* Open and lock the file itself: 0, -EAGAIN, -EROFS or another -errno. */
+int store_take_file(struct store *s);
 
 /*
  * Take the lock of the file itself: one that others may share, or one alone.

@@ -196,6 +196,19 @@ static int sync_fd(int fd)
 	return err == 0 ? 0 : store_failed();
 }
 
+/*
+ * The temporary file is complete: make it durable.  It is known before it is in
+ * place, so that nothing else is taken for it.
+ */
+static int settle(struct writing *w)
+{
+	int err = sync_fd(w->fd);
+
+	if (err == 0 && fstat(w->fd, &w->st) != 0)
+		err = store_failed();
+	return err;
+}
+
 /* Make the temporary file complete and durable. */
 static int complete(const struct store *s)
 {
@@ -204,12 +217,7 @@ static int complete(const struct store *s)
 
 	if (err == 0)
 		err = keep_owner(s, w->fd);
-	if (err == 0)
-		err = sync_fd(w->fd);
-	/* Known before it is in place, so that nothing else is taken for it. */
-	if (err == 0 && fstat(w->fd, &w->st) != 0)
-		err = store_failed();
-	return err;
+	return err == 0 ? settle(w) : err;
 }
 
 /* The file is the one that was written: hold it, and remember it. */
@@ -227,15 +235,38 @@ static void take_over(struct store *s)
 	memcpy(s->seen.edge, w->edge, sizeof(w->edge));
 }
 
+/*
+ * Give the temporary file a name that nothing has: -EEXIST.  A link, since not
+ * every filesystem knows RENAME_NOREPLACE; where there are none, we look.
+ */
+static int name_new(const struct store *s, const char *name)
+{
+	if (linkat(s->dir, s->temp_name, s->dir, name, 0) == 0) {
+		(void)unlinkat(s->dir, s->temp_name, 0);
+		return 0;
+	}
+	if (errno != EPERM && errno != EOPNOTSUPP && errno != EMLINK)
+		return store_failed();
+	if (faccessat(s->dir, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return -EEXIST;
+	return renameat(s->dir, s->temp_name, s->dir, name) == 0
+		       ? 0
+		       : store_failed();
+}
+
 /* Put the temporary file, which is complete, in the file's place. */
 static int replace(struct store *s)
 {
 	int err = store_lock_file(s->out->fd, false);
 
+	if (err == 0 && s->is_new)
+		err = name_new(s, s->name);
+	else if (err == 0 &&
+		 renameat(s->dir, s->temp_name, s->dir, s->name) != 0)
+		err = store_failed();
 	if (err != 0)
 		return err;
-	if (renameat(s->dir, s->temp_name, s->dir, s->name) != 0)
-		return store_failed();
+	s->is_new = false;
 	take_over(s);
 	return sync_fd(s->dir);
 }
@@ -265,7 +296,7 @@ int store_commit(struct store *s)
 	}
 	if (err == 0)
 		err = s->is_in_place ? overwrite(s) : replace(s);
-	if (err == 0 && s->beside &&
+	if (err == 0 && store_is_beside(s) &&
 	    /* What was kept there is older than this. */
 	    unlinkat(s->dir, s->beside_name, 0) == 0)
 		s->beside = false;
@@ -281,7 +312,16 @@ static int image_to_temp(struct store *s)
 
 	if (err == 0)
 		err = write_all(w->fd, w->image.blob.data, w->image.blob.len);
-	return err == 0 ? sync_fd(w->fd) : err;
+	return err == 0 ? settle(w) : err;
+}
+
+bool store_is_beside(const struct store *s)
+{
+	struct stat st;
+
+	return s->beside &&
+	       fstatat(s->dir, s->beside_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       st.st_dev == s->beside_dev && st.st_ino == s->beside_ino;
 }
 
 int store_commit_beside(struct store *s)
@@ -292,11 +332,15 @@ int store_commit_beside(struct store *s)
 		return -EBADF;
 	if (s->is_in_place)
 		err = image_to_temp(s);
-	if (err == 0 && renameat2(s->dir, s->temp_name, s->dir, s->beside_name,
-				  s->beside ? 0 : RENAME_NOREPLACE) != 0)
+	if (err == 0 && !store_is_beside(s))
+		err = name_new(s, s->beside_name);
+	else if (err == 0 &&
+		 renameat(s->dir, s->temp_name, s->dir, s->beside_name) != 0)
 		err = store_failed();
 	if (err == 0) {
 		s->beside = true;
+		s->beside_dev = s->out->st.st_dev;
+		s->beside_ino = s->out->st.st_ino;
 		err = sync_fd(s->dir);
 	}
 	store_abort(s);

@@ -20,10 +20,10 @@ struct tar_dates_block {
 
 static int add_block(struct tar_dates *l)
 {
-	bool before = mem_use_reserve(true);
+	enum mem_pool before = mem_use(MEM_RESERVE);
 	struct tar_dates_block *b = mem_alloc(sizeof(*b));
 
-	(void)mem_use_reserve(before);
+	(void)mem_use(before);
 	if (b == NULL)
 		return -ENOMEM;
 	if (l->last != NULL)

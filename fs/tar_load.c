@@ -463,15 +463,15 @@ int tar_load(struct tree *t, struct source from, struct tar_report *report)
 	struct loader l = {.tree = t, .report = report, .from = from};
 	struct archive *a = NULL;
 	locale_t old, ours;
-	bool before;
+	enum mem_pool before;
 	int err = utf8_enter(&old, &ours);
 
 	if (err != 0)
 		return err;
 	*report = (struct tar_report){0};
-	before = mem_use_reserve(true);
+	before = mem_use(MEM_RESERVE);
 	l.block = mem_alloc(READ_BLOCK);
-	(void)mem_use_reserve(before);
+	(void)mem_use(before);
 	a = archive_read_new();
 	if (l.block == NULL || a == NULL)
 		err = -ENOMEM;

@@ -102,14 +102,14 @@ int vault_load(struct vault *v, const struct blob *sealed, struct tree *t,
 	struct tree_usage u = tree_usage(t);
 	struct seal_reader *r = v->opened;
 	struct unpacker *unpacker = NULL;
-	bool before;
+	enum mem_pool before;
 	int err = 0;
 
 	*report = (struct tar_report){0};
 	v->opened = NULL;
 	/* What the reserve has for a seal is free as yet; the tree needs all
 	 * the rest. */
-	before = mem_use_reserve(true);
+	before = mem_use(MEM_RESERVE);
 	if (r == NULL)
 		err = seal_reader_new(&r, sealed, &v->key);
 	if (err == 0)
@@ -117,7 +117,7 @@ int vault_load(struct vault *v, const struct blob *sealed, struct tree *t,
 				   seal_reader_source(r),
 				   u.limit.bytes + u.limit.nodes * ENTRY_BYTES +
 					   sealed->len * DEFLATE_MOST);
-	(void)mem_use_reserve(before);
+	(void)mem_use(before);
 	if (err == 0)
 		err = tar_load(t, unpacker_source(unpacker), report);
 	unpacker_free(unpacker);

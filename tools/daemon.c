@@ -226,10 +226,11 @@ static void do_status(void *ctx, FILE *out)
 static int start_saver(struct daemon *d)
 {
 	const struct saver_parts parts = {
-		.vault = d->vault.vault,
-		.store = d->vault.store,
+		.sealing = {.vault = d->vault.vault,
+			    .store = d->vault.store,
+			    .history = {d->parts->options->keep,
+					HISTORY_SECONDS}},
 		.tree = d->tree,
-		.history = {d->parts->options->keep, HISTORY_SECONDS},
 		.settled = on_settled,
 		.ctx = d,
 	};

@@ -3,7 +3,7 @@
 
 #include "askpass.h"
 #include "copies.h"
-#include "fs/saver.h"
+#include "fs/sealing.h"
 #include "mounts.h"
 #include "seen.h"
 #include "stale.h"
@@ -328,7 +328,7 @@ static int seal_first(struct opened *v, const struct options *o)
 	if (err == 0)
 		err = snapshot_take(&s, t);
 	if (err == 0)
-		err = saver_seal(v->store, v->vault, &s, VAULT_SESSION);
+		err = sealing_write(v->store, v->vault, &s, VAULT_SESSION);
 	if (err == 0)
 		err = store_commit(v->store);
 	if (err == 0)

@@ -315,7 +315,7 @@ static void a_reserve_is_kept_for_those_who_use_it(void **state)
 	/* No more is taken for less. */
 	assert_int_equal(mem_reserve(MIB), 0);
 	assert_int_equal(mem_locked(), locked);
-	assert_false(mem_use_reserve(true));
+	assert_int_equal(mem_use(MEM_RESERVE), MEM_COMMON);
 	for (size_t i = 0; i < COUNT; i++)
 		pieces[i] = take(SIZE);
 	assert_int_equal(mem_locked(), locked);
@@ -323,19 +323,19 @@ static void a_reserve_is_kept_for_those_who_use_it(void **state)
 	assert_int_equal(pthread_create(&other, NULL, locked_by_another, NULL),
 			 0);
 	assert_int_equal(pthread_join(other, NULL), 0);
-	assert_true(mem_use_reserve(false));
+	assert_int_equal(mem_use(MEM_COMMON), MEM_RESERVE);
 	for (size_t i = 0; i < COUNT; i++)
 		mem_free(pieces[i]);
 	assert_true(mem_locked() >= locked);
 	/* It may be outgrown, and what was more goes back. */
 	locked = mem_locked();
-	(void)mem_use_reserve(true);
+	(void)mem_use(MEM_RESERVE);
 	for (size_t i = 0; i < COUNT; i++)
 		pieces[i] = take(512 * KIB);
 	assert_true(mem_locked() > locked);
 	for (size_t i = 0; i < COUNT; i++)
 		mem_free(pieces[i]);
-	(void)mem_use_reserve(false);
+	(void)mem_use(MEM_COMMON);
 	assert_true(mem_locked() <= locked + MIB);
 }
 
@@ -344,13 +344,13 @@ static size_t fill_reserve(uint8_t **pieces, size_t room, size_t size)
 {
 	size_t n = 0, locked = mem_locked();
 
-	(void)mem_use_reserve(true);
+	(void)mem_use(MEM_RESERVE);
 	while (n < room) {
 		pieces[n++] = take(size);
 		if (mem_locked() > locked)
 			break;
 	}
-	(void)mem_use_reserve(false);
+	(void)mem_use(MEM_COMMON);
 	return n - 1;
 }
 

@@ -78,10 +78,9 @@ static int try_open(struct session *s)
 	if (err == 0)
 		err = saver_start(&s->saver,
 				  &(struct saver_parts){
-					  .vault = s->vault,
-					  .store = s->store,
+					  .sealing = {s->vault, s->store,
+						      s->scene->history},
 					  .tree = s->tree,
-					  .history = s->scene->history,
 				  });
 	blob_free(&b);
 	secret_free(&pass);

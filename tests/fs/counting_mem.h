@@ -146,12 +146,12 @@ int mem_reserve(size_t bytes)
 	return mem_is_out() ? -ENOMEM : 0;
 }
 
-bool mem_use_reserve(bool use)
+enum mem_pool mem_use(enum mem_pool pool)
 {
-	static bool used;
-	bool before = used;
+	static enum mem_pool used;
+	enum mem_pool before = used;
 
-	used = use;
+	used = pool;
 	return before;
 }
 

@@ -56,10 +56,10 @@ static int seal(const struct tree *t)
 	struct packer *packer = NULL;
 	struct snapshot s = {0};
 	uint8_t *cipher = NULL;
-	bool before;
+	enum mem_pool before;
 	int err = snapshot_take(&s, t);
 
-	before = mem_use_reserve(true);
+	before = mem_use(MEM_RESERVE);
 	if (err == 0 && (cipher = mem_alloc(70 * KIB)) == NULL)
 		err = -ENOMEM;
 	if (err == 0)
@@ -70,7 +70,7 @@ static int seal(const struct tree *t)
 		err = packer_finish(packer);
 	packer_free(packer);
 	mem_free(cipher);
-	(void)mem_use_reserve(before);
+	(void)mem_use(before);
 	snapshot_release(&s);
 	return err;
 }

@@ -43,6 +43,14 @@ int renameat(int from_dir, const char *from, int to_dir, const char *to)
 	return (int)syscall(SYS_renameat2, from_dir, from, to_dir, to, 0);
 }
 
+/* How a vault that is new gets its name. */
+int linkat(int from_dir, const char *from, int to_dir, const char *to,
+	   int flags)
+{
+	(void)atomic_fetch_add(&gate.renames, strcmp(to, "v") == 0);
+	return (int)syscall(SYS_linkat, from_dir, from, to_dir, to, flags);
+}
+
 static struct vault *vault;
 static struct store *store;
 static struct tree *tree;
@@ -65,7 +73,7 @@ static int set_up(void **state)
 	tree = ample_tree();
 	assert_int_equal(store_create(&store, in_folder("v")), 0);
 	parts = (struct saver_parts){
-		.vault = vault, .store = store, .tree = tree};
+		.sealing = {.vault = vault, .store = store}, .tree = tree};
 	assert_int_equal(saver_start(&saver, &parts), 0);
 	file = make_text(tree, root_of(tree), "f", "0");
 	return 0;
@@ -151,6 +159,21 @@ static void assert_sealed_text(const char *want)
 	blob_free(&b);
 }
 
+static bool find_beside(char name[static 256])
+{
+	DIR *d = opendir(in_folder("."));
+	const struct dirent *e;
+	bool found = false;
+
+	assert_non_null(d);
+	while (!found && (e = readdir(d)) != NULL) {
+		found = strncmp(e->d_name, "v.conflict-", 11) == 0;
+		(void)snprintf(name, 256, "%s", e->d_name);
+	}
+	(void)closedir(d);
+	return found;
+}
+
 static void a_request_seals_what_is_there(void **state)
 {
 	struct heard h = {0};
@@ -210,7 +233,6 @@ static void all_who_ask_while_a_seal_is_under_way_share_the_next(void **state)
 	for (size_t i = 0; i < COUNT(rest); i++)
 		assert_int_equal(rest[i].times, 0);
 	assert_true(saver_state(saver).dirty);
-	assert_true(saver_state(saver).busy);
 	wait_until_told(&rest[0]);
 	for (size_t i = 0; i < COUNT(rest); i++) {
 		assert_int_equal(rest[i].times, 1);
@@ -221,6 +243,50 @@ static void all_who_ask_while_a_seal_is_under_way_share_the_next(void **state)
 	assert_int_equal(saver_state(saver).saves, 2);
 	assert_false(saver_state(saver).dirty);
 	assert_sealed_text(":");
+}
+
+/* The first of them comes back before the next seal begins. */
+static void those_who_come_back_share_a_seal_with_those_who_wait(void **state)
+{
+	struct heard first = {0}, again = {0}, rest[3] = {{0}};
+
+	(void)state;
+	begin_held(&first);
+	for (size_t i = 0; i < COUNT(rest); i++) {
+		change("waits");
+		request(VAULT_SESSION, &rest[i]);
+	}
+	open_gate();
+	wait_until_told(&first);
+	if (saver_state(saver).busy)
+		skip(); /* this machine was slower than any writer */
+	change("again");
+	request(VAULT_SESSION, &again);
+	/* Now nobody is missing. */
+	assert_true(saver_state(saver).busy);
+	wait_until_told(&again);
+	for (size_t i = 0; i < COUNT(rest); i++)
+		assert_int_equal(rest[i].times, 1);
+	assert_int_equal(gate.renames, 2);
+	assert_sealed_text("again");
+}
+
+/* A save that somebody wants now does not wait for others. */
+static void an_explicit_save_does_not_wait_for_others(void **state)
+{
+	struct heard first = {0}, second = {0}, third = {0};
+
+	(void)state;
+	begin_held(&first);
+	change("1");
+	request(VAULT_SESSION, &second);
+	open_gate();
+	wait_until_told(&first);
+	change("2");
+	request(VAULT_FRESH, &third);
+	assert_true(saver_state(saver).busy);
+	wait_until_told(&third);
+	assert_int_equal(second.times, 1);
 }
 
 static void
@@ -405,6 +471,46 @@ static void who_is_told_may_ask_again(void **state)
 	assert_sealed_text("9");
 }
 
+/* A clean tree is no saved vault: the vault may be gone. */
+static void
+who_asks_during_a_seal_that_fails_is_not_told_it_is_saved(void **state)
+{
+	struct heard first = {0}, second = {0};
+
+	(void)state;
+	assert_int_equal(saver_flush(saver), 0);
+	assert_int_equal(unlink(in_folder("v")), 0);
+	begin_held(&first);
+	request(VAULT_SESSION, &second);
+	gate.err = ENOSPC;
+	open_gate();
+	wait_until_told(&first);
+	assert_int_equal(first.err, -ENOSPC);
+	wait_until_told(&second);
+	assert_int_equal(second.err, -ENOSPC);
+	gate.err = 0;
+	assert_int_equal(saver_flush(saver), 0);
+	assert_sealed_text("0");
+}
+
+/* What is said to be kept beside is there. */
+static void what_was_kept_beside_and_is_gone_is_kept_again(void **state)
+{
+	char name[256];
+
+	(void)state;
+	assert_int_equal(saver_flush(saver), 0);
+	change("1");
+	write_file("other", "a stranger", 10);
+	assert_int_equal(rename(in_folder("other"), in_folder("v")), 0);
+	assert_int_equal(saver_flush(saver), -ESTALE);
+	assert_true(saver_state(saver).beside);
+	assert_true(find_beside(name));
+	assert_int_equal(unlink(in_folder(name)), 0);
+	assert_int_equal(saver_flush(saver), -ESTALE);
+	assert_true(find_beside(name));
+}
+
 static void stop_waits_for_the_seal_under_way_and_tells(void **state)
 {
 	struct heard first = {0}, second = {0};
@@ -450,10 +556,8 @@ static int start(void **state)
 static void an_older_vault_is_kept_under_the_number_that_it_has(void **state)
 {
 	const struct saver_parts parts = {
-		.vault = vault,
-		.store = store,
+		.sealing = {vault, store, {.keep = 5}},
 		.tree = tree,
-		.history = {.keep = 5},
 	};
 	struct generation *g = NULL;
 	struct seal_params p;
@@ -486,6 +590,12 @@ int main(void)
 		saver_test(a_clean_request_is_answered_at_once),
 		saver_test(
 			all_who_ask_while_a_seal_is_under_way_share_the_next),
+		saver_test(
+			those_who_come_back_share_a_seal_with_those_who_wait),
+		saver_test(an_explicit_save_does_not_wait_for_others),
+		saver_test(
+			who_asks_during_a_seal_that_fails_is_not_told_it_is_saved),
+		saver_test(what_was_kept_beside_and_is_gone_is_kept_again),
 		saver_test(
 			who_asks_for_what_is_being_sealed_gets_no_seal_of_his_own),
 		saver_test(a_change_during_a_seal_is_not_in_it),

@@ -204,6 +204,38 @@ static void a_sink_that_fails_spoils_nothing(void **state)
 	assert_int_equal(mem_pieces, 0);
 }
 
+static void seals_that_fail_keep_no_more_and_more(void **state)
+{
+	struct segments *k = NULL;
+	struct tree *t = ample_tree();
+	struct node *n = make_file(t, root_of(t), "f");
+	size_t first = 0, before;
+
+	(void)state;
+	assert_int_equal(segments_new(&k), 0);
+	for (unsigned i = 0; i < 8; i++) {
+		size_t left = MIB;
+		struct snapshot s = {0};
+
+		write_at(t, n, 0, noise + i, 2 * MIB - 8);
+		before = mem_bytes;
+		assert_int_equal(snapshot_take(&s, t), 0);
+		assert_int_equal(
+			segments_write(k, &s, (struct sink){fail_late, &left}),
+			-ENETDOWN);
+		snapshot_release(&s);
+		if (i == 0)
+			first = mem_bytes - before;
+		else
+			assert_in_range(mem_bytes, 0, before + 64 * KIB);
+	}
+	assert_in_range(first, MIB / 2, 4 * MIB);
+	(void)write_and_check(k, t);
+	segments_free(k);
+	tree_free(t);
+	assert_int_equal(mem_pieces, 0);
+}
+
 static void it_takes_memory_only_while_there_is_some(void **state)
 {
 	struct segments *k = NULL;
@@ -257,6 +289,7 @@ int main(void)
 		cmocka_unit_test(only_what_changed_is_compressed),
 		cmocka_unit_test(whatever_changes_the_archive_is_right),
 		cmocka_unit_test(a_sink_that_fails_spoils_nothing),
+		cmocka_unit_test(seals_that_fail_keep_no_more_and_more),
 		cmocka_unit_test(it_takes_memory_only_while_there_is_some),
 	};
 

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+#include "sealing.h"
+
+#include <errno.h>
+
+int sealing_write(struct store *store, struct vault *v,
+		  const struct snapshot *s, enum vault_salt salt)
+{
+	struct source again;
+	int err = store_begin(store);
+
+	if (err == 0)
+		err = vault_seal(store_sink(store), v, s, salt);
+	if (err == 0)
+		err = store_reread(store, &again);
+	return err == 0 ? vault_verify(v, again) : err;
+}
+
+/* Seal it into a file of its own. */
+static int put_aside(const struct sealing *s, const struct sealing_job *job)
+{
+	struct store *store = NULL;
+	int err = store_create_aside(&store, job->aside);
+
+	if (err == 0)
+		err = sealing_write(store, s->vault, &job->snapshot, job->salt);
+	if (err == 0)
+		err = store_commit(store);
+	store_close(store);
+	return err;
+}
+
+static int save(const struct sealing *s, struct sealing_job *job)
+{
+	int err = sealing_write(s->store, s->vault, &job->snapshot, job->salt);
+
+	/* A save that keeps no older vault is better than none. */
+	if (err == 0)
+		(void)history_keep(s->store, &s->history, job->replaced);
+	if (err == 0)
+		err = store_commit(s->store);
+	/* What has taken our place is not ours to overwrite, and what we have
+	 * is not to be in memory alone. */
+	job->beside = err == -ESTALE && store_commit_beside(s->store) == 0;
+	store_abort(s->store);
+	return err;
+}
+
+void sealing_run(const struct sealing *s, struct sealing_job *job)
+{
+	job->err = job->aside != NULL ? put_aside(s, job) : save(s, job);
+	job->sealed_bytes = store_size(s->store);
+	job->params = *vault_params(s->vault);
+}

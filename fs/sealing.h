@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TZ_SEALING_H
+#define TZ_SEALING_H
+
+/* From a snapshot to a vault file in its place: all the steps of one save. */
+
+#include "history.h"
+#include "snapshot.h"
+#include "store.h"
+#include "vault.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What is saved, and where.  All borrowed; one thread at a time. */
+struct sealing {
+	struct vault *vault;
+	struct store *store;
+	struct history_policy history; /* of the vaults that are replaced */
+};
+
+/* One save, and what became of it. */
+struct sealing_job {
+	struct snapshot snapshot; /* the caller's, also in the end */
+	enum vault_salt salt;
+	const char *aside; /* a new file to seal it into instead; or NULL */
+	uint64_t replaced; /* generation of the vault that is in place */
+	int err;	   /* 0 or -errno */
+	bool beside;	   /* it is kept beside a stranger in our place */
+	uint64_t sealed_bytes;
+	struct seal_params params;
+};
+
+/*
+ * Seal s into the store's temporary file, read it back and verify it, for
+ * store_commit(), or for store_abort() after an error.  Errors: store_begin(),
+ * vault_seal(), store_reread(), vault_verify().
+ */
+int sealing_write(struct store *store, struct vault *v,
+		  const struct snapshot *s, enum vault_salt salt);
+
+/*
+ * Do all of a job: seal, verify, keep the vault that is replaced, replace it.
+ * If another file has taken its place, what was sealed is kept beside that.
+ * The job's last five fields are filled in.
+ */
+void sealing_run(const struct sealing *s, struct sealing_job *job);
+
+#endif
