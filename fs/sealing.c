@@ -13,7 +13,10 @@ int sealing_write(struct store *store, struct vault *v,
 		err = vault_seal(store_sink(store), v, s, salt);
 	if (err == 0)
 		err = store_reread(store, &again);
-	return err == 0 ? vault_verify(v, again) : err;
+	if (err == 0)
+		err = vault_verify(v, again);
+	/* It is the disk that is at fault, and the vault in place is whole. */
+	return err == -EBADMSG ? -EIO : err;
 }
 
 /* Seal it into a file of its own. */

@@ -195,6 +195,7 @@ int store_open(struct store **ret, const char *path)
 
 int store_open_in_place(struct store **ret, const char *path)
 {
+	struct stat st;
 	int err;
 	struct store *s = open_existing(path, &err);
 
@@ -202,6 +203,9 @@ int store_open_in_place(struct store **ret, const char *path)
 		return err;
 	s->is_in_place = true;
 	err = store_take_file(s);
+	/* Nobody would ever find what is written to a file without a name. */
+	if (err == 0 && fstat(s->file, &st) == 0 && st.st_nlink == 0)
+		err = -ESTALE;
 	s->can_write = err == 0;
 	return hand_out(ret, s, err);
 }

@@ -42,7 +42,8 @@ int store_open_readonly(struct store **ret, const char *path);
 /*
  * The same for a file that is to be overwritten, not replaced, and of which no
  * older ones are kept (history.h).  Only that file is locked: what is beside it
- * may be out of reach.  -EROFS if it cannot be written.
+ * may be out of reach.  -EROFS if it cannot be written, -ESTALE if its name is
+ * gone, or another file's now.
  */
 int store_open_in_place(struct store **ret, const char *path);
 

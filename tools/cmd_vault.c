@@ -214,7 +214,7 @@ static enum exit_code complain(int err, const struct mounted *m,
 				"%s: %s failed: something else is mounted over "
 				"it, or too many wait already; nothing is lost",
 				m->dir, doing);
-	case -EROFS:
+	case -ENOTSUP:
 		return msg_fail(EXIT_FAILED,
 				"%s: mounted read-only: nothing "
 				"to save",

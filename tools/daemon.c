@@ -184,7 +184,7 @@ static void do_save(void *ctx, struct control_request *r)
 	struct save *save = d->saver != NULL ? malloc(sizeof(*save)) : NULL;
 
 	if (save == NULL) {
-		control_reply(r, d->saver != NULL ? -ENOMEM : -EROFS);
+		control_reply(r, d->saver != NULL ? -ENOMEM : -ENOTSUP);
 		return;
 	}
 	*save = (struct save){d, r};

@@ -72,8 +72,9 @@ const char *msg_error(int err)
 		{-EPROTO, "the vault was made by a newer tazpod"},
 		{-EROFS, "it cannot be replaced where it is (read-only)"},
 		{-ESTALE, "another file was put in its place since it was "
-			  "mounted, and what is mounted is kept beside it as "
-			  "NAME.conflict-TIME; to have that in its place "
+			  "mounted, and what is mounted goes beside it as "
+			  "NAME.conflict-TIME, where its folder can be "
+			  "written; to have that in its place "
 			  "again, move the other file away and save"},
 		{-ENOMEM, "no more memory can be locked"},
 	};

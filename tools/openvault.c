@@ -85,8 +85,9 @@ static enum exit_code complain_store(int err, const char *path)
 		if (is_mounted(path))
 			return msg_fail(EXIT_IN_USE, in_use, path);
 		return msg_fail(EXIT_IN_USE,
-				"%s: in use: another tazpod makes it, or its "
-				"daemon cannot save what was last changed; "
+				"%s: in use: it is mounted by another path (as "
+				"in a container), another tazpod makes it, or "
+				"its daemon cannot save what was last changed; "
 				"see the system log",
 				path);
 	default:
@@ -121,7 +122,7 @@ static enum exit_code lock_and_read(struct opened *v, const struct options *o,
 			       : open_store(&v->store, path, o->in_place);
 	int err = why;
 
-	if (why == -EROFS || why == -EBUSY) {
+	if (why == -EROFS || why == -EBUSY || why == -ESTALE) {
 		v->read_only = true;
 		err = store_open_readonly(&v->store, path);
 	}
@@ -140,6 +141,9 @@ static enum exit_code lock_and_read(struct opened *v, const struct options *o,
 			why == -EBUSY ? "the file is itself a mount point, "
 					"so it cannot be replaced; -o inplace "
 					"overwrites it"
+			: why == -ESTALE
+				? "another file was put in its place; mount "
+				  "that where this one is seen"
 			: o->in_place ? "the file cannot be written"
 				      : "its folder cannot be written");
 	return EXIT_DONE;

@@ -100,7 +100,7 @@ static bool save(const struct mounted *m, bool quiet)
 		err = answer.err;
 	free(answer.body);
 	/* Without a daemon there is nothing to save any more. */
-	if (err == 0 || err == -EROFS || err == -ECONNREFUSED)
+	if (err == 0 || err == -ENOTSUP || err == -ECONNREFUSED)
 		return true;
 	if (!quiet)
 		msg_say("%s: cannot be saved: %s; it stays mounted", m->vault,
