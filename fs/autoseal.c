@@ -129,6 +129,12 @@ void autoseal_changed(struct autoseal *a)
 		wake_in(a, a->policy.quiet_ms);
 }
 
+void autoseal_settled(struct autoseal *a)
+{
+	a->retry_ms = 0;
+	a->pending = false;
+}
+
 void autoseal_stop(struct autoseal *a)
 {
 	if (a == NULL)

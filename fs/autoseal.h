@@ -35,6 +35,12 @@ int autoseal_start(struct autoseal **ret, struct loop *loop, struct saver *s,
 /* The tree has changed.  Any thread may say so. */
 void autoseal_changed(struct autoseal *a);
 
+/*
+ * All there is has been sealed, by whomever: what is changed from now on does
+ * not have to wait for what failed before.
+ */
+void autoseal_settled(struct autoseal *a);
+
 /* Begin no more seals, and release a.  NULL is a no-op. */
 void autoseal_stop(struct autoseal *a);
 

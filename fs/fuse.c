@@ -4,6 +4,7 @@
 #include "crypto/mem.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -161,7 +162,7 @@ int mount_start(struct mount **ret, const char *dir,
 	m = NULL;
 out:
 	fuse_opt_free_args(&args);
-	mount_end(m, mounted ? dir : NULL);
+	mount_end(m, &(struct mount_place){mounted ? dir : NULL, -1});
 	return err;
 }
 
@@ -180,18 +181,32 @@ uint64_t mount_requests(const struct mount *m)
  * already.  libfuse could do this, but only by the path that was mounted,
  * where something else may be by now.
  */
-static void unmount(const char *dir)
+static void unmount(const struct mount_place *place)
 {
-	const char *const argv[] = {"fusermount3", "-u", "-q", "-z",
-				    "--",	   dir,	 NULL};
+	const char *const argv[] = {"fusermount3", "-u",       "-q", "-z",
+				    "--",	   place->dir, NULL};
+	char root[32];
 	pid_t pid;
 	int status;
 
-	if (geteuid() == 0 && umount2(dir, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
+	/* What is held cannot be mistaken for another. */
+	(void)snprintf(root, sizeof(root), "/proc/self/fd/%d", place->root);
+	if (geteuid() == 0 && place->root >= 0 &&
+	    umount2(root, MNT_DETACH) == 0)
+		return;
+	if (geteuid() == 0 &&
+	    umount2(place->dir, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
 		return;
 	if (posix_spawnp(&pid, argv[0], NULL, NULL,
 			 (char *const *)(uintptr_t)argv, environ) == 0)
 		(void)waitpid(pid, &status, 0);
+}
+
+bool mount_is_connected(const struct mount *m)
+{
+	struct pollfd p = {.fd = fuse_session_fd(m->session)};
+
+	return poll(&p, 1, 0) >= 0 && (p.revents & POLLERR) == 0;
 }
 
 void mount_stop(struct mount *m)
@@ -200,7 +215,7 @@ void mount_stop(struct mount *m)
 		fuse_serve_stop(m);
 }
 
-void mount_end(struct mount *m, const char *dir)
+void mount_end(struct mount *m, const struct mount_place *place)
 {
 	if (m == NULL)
 		return;
@@ -212,8 +227,8 @@ void mount_end(struct mount *m, const char *dir)
 	/* This ends the connection, or an unmount could wait for answers. */
 	if (m->session != NULL)
 		fuse_session_destroy(m->session);
-	if (dir != NULL)
-		unmount(dir);
+	if (place->dir != NULL)
+		unmount(place);
 	mem_free(m->request);
 	mem_free(m->bounce);
 	mem_free(m->reply);

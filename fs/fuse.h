@@ -75,9 +75,21 @@ uint64_t mount_requests(const struct mount *m);
 void mount_stop(struct mount *m);
 
 /*
- * The same; then end the connection, unmount dir, where the mount is by now,
- * and release m.  With dir NULL nothing is unmounted.  NULL is a no-op.
+ * Is the kernel's side still there?  While it is, m's device number is no other
+ * mount's.
  */
-void mount_end(struct mount *m, const char *dir);
+bool mount_is_connected(const struct mount *m);
+
+/* Where a mount is by now. */
+struct mount_place {
+	const char *dir; /* NULL: it is not to be unmounted */
+	int root;	 /* a descriptor of its root, with O_PATH */
+};
+
+/*
+ * As mount_stop(); then end the connection, unmount, and release m.  NULL is a
+ * no-op.
+ */
+void mount_end(struct mount *m, const struct mount_place *place);
 
 #endif

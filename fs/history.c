@@ -64,6 +64,18 @@ static int add(struct generation **list, size_t *count, const struct store *s,
 	return 0;
 }
 
+/* Those that were kept first come first, whatever number they have. */
+static int by_age(const void *a, const void *b)
+{
+	const struct generation *x = a, *y = b;
+
+	if (x->kept.tv_sec != y->kept.tv_sec)
+		return x->kept.tv_sec < y->kept.tv_sec ? -1 : 1;
+	if (x->kept.tv_nsec != y->kept.tv_nsec)
+		return x->kept.tv_nsec < y->kept.tv_nsec ? -1 : 1;
+	return ascending(a, b);
+}
+
 /* The store's folder, to be read from its beginning, or NULL and errno. */
 static DIR *open_folder(const struct store *s)
 {
@@ -182,6 +194,8 @@ int history_keep(struct store *s, const struct history_policy *policy,
 	}
 	err = name_it(s, number, count > 0 ? list[count - 1].number : 0);
 	/* With the one that has just been added. */
+	if (err == 0 && count > 0)
+		qsort(list, count, sizeof(*list), by_age);
 	for (size_t i = 0; err == 0 && i + policy->keep < count + 1; i++) {
 		name_of(name, s, list[i].number);
 		if (unlinkat(s->dir, name, 0) != 0 && errno != ENOENT)
@@ -189,6 +203,45 @@ int history_keep(struct store *s, const struct history_policy *policy,
 	}
 	free(list);
 	return err;
+}
+
+int history_copy(struct store *s, const struct blob *b, uint64_t number)
+{
+	struct generation *list = NULL;
+	struct store *copy = NULL;
+	char suffix[32];
+	size_t count = 0;
+	int err = history_list(&list, &count, s);
+
+	if (err != 0)
+		return err;
+	for (unsigned i = 0; i < 2; i++) {
+		if (number == 0 || i > 0)
+			number = count > 0 ? list[count - 1].number + 1 : 1;
+		(void)snprintf(suffix, sizeof(suffix), ".~%" PRIu64 "~",
+			       number);
+		err = store_create_near(&copy, s, suffix);
+		if (err != -EEXIST)
+			break;
+	}
+	free(list);
+	if (err == 0)
+		err = store_save(copy, b);
+	store_close(copy);
+	return err;
+}
+
+bool history_is_dated(const char *text)
+{
+	static const char shape[] = "00000000T000000Z";
+
+	for (size_t i = 0; i < sizeof(shape); i++) {
+		const bool is_digit = text[i] >= '0' && text[i] <= '9';
+
+		if (shape[i] == '0' ? !is_digit : text[i] != shape[i])
+			return false;
+	}
+	return true;
 }
 
 bool history_conflict(char name[static NAME_MAX + 1], const struct store *s)
@@ -201,6 +254,7 @@ bool history_conflict(char name[static NAME_MAX + 1], const struct store *s)
 	while (d != NULL && (e = readdir(d)) != NULL)
 		if (strncmp(e->d_name, s->name, len) == 0 &&
 		    strncmp(e->d_name + len, ".conflict-", 10) == 0 &&
+		    history_is_dated(e->d_name + len + 10) &&
 		    strcmp(e->d_name, name) > 0)
 			(void)snprintf(name, NAME_MAX + 1, "%s", e->d_name);
 	if (d != NULL)

@@ -38,8 +38,9 @@ int history_list(struct generation **ret, size_t *count, const struct store *s);
 
 /*
  * Keep the file as it is now, which is about to be replaced, if it is due and
- * is not kept already, as after a save that failed; and remove the oldest ones
- * beyond policy->keep.  number is its generation, 0 if it has none.
+ * is not kept already, as after a save that failed; and remove those beyond
+ * policy->keep that were kept first.  number is its generation, 0 if it has
+ * none.
  *
  * 0, also if it was not due; -ESTALE or -ENOENT if the file is not ours, or the
  * -errno of the step that failed: on a filesystem without hard links -EPERM.
@@ -48,10 +49,20 @@ int history_keep(struct store *s, const struct history_policy *policy,
 		 uint64_t number);
 
 /*
+ * The same by a copy of b, what the file holds, whatever is due: for where
+ * there are no hard links, and for a file that will be overwritten in place.
+ * 0, or the -errno of the step that failed.
+ */
+int history_copy(struct store *s, const struct blob *b, uint64_t number);
+
+/*
  * Write into name that of a file which store_save_beside() has left, the
  * latest.  False: there is none.
  */
 bool history_conflict(char name[static NAME_MAX + 1], const struct store *s);
+
+/* Is text a time as such names end with, 20261231T235959Z? */
+bool history_is_dated(const char *text);
 
 /* Read an older vault: store_load() with its number. */
 int history_load(struct blob *ret, const struct store *s, uint64_t number,

@@ -33,6 +33,8 @@ struct saver {
 		beside_changes; /* ... of the last that state.beside tells of */
 	struct waiter *waiting; /* for the seal under way */
 	struct waiter *next;	/* for the one after it */
+	struct waiter *rescue;	/* for one that goes elsewhere */
+	const struct sealing_place *place;
 	size_t waiting_count, next_count;
 	enum vault_salt next_salt;
 	int event;
@@ -234,6 +236,20 @@ static void begin(struct saver *s)
 	hand_over(s, &job);
 }
 
+static void begin_rescue(struct saver *s)
+{
+	struct sealing_job job = {.salt = VAULT_FRESH, .aside = s->place};
+	int err = snapshot_take(&job.snapshot, s->parts.tree);
+
+	s->waiting = s->rescue;
+	s->waiting_count = 0;
+	s->rescue = NULL;
+	if (err != 0)
+		tell(&s->waiting, err);
+	else
+		hand_over(s, &job);
+}
+
 static bool is_dirty(const struct saver *s)
 {
 	return tree_changes(s->parts.tree) != s->sealed_changes;
@@ -339,6 +355,8 @@ static void gather(struct saver *s, size_t expected)
 /* Begin a seal, if anybody waits for one that nothing else will begin. */
 static void begin_next(struct saver *s)
 {
+	if (s->rescue != NULL && !s->state.busy)
+		begin_rescue(s);
 	if (s->next != NULL && !s->state.busy && !s->is_gathering)
 		begin(s);
 }
@@ -412,28 +430,19 @@ int saver_flush(struct saver *s)
 	return err != 0 ? err : result;
 }
 
-int saver_rescue(struct saver *s, const char *path)
+int saver_rescue(struct saver *s, const struct sealing_place *place,
+		 saver_fn *fn, void *ctx)
 {
-	struct sealing_job job = {.salt = VAULT_FRESH, .aside = path};
-	int result = -EINPROGRESS, err = 0;
+	struct waiter *w = malloc(sizeof(*w));
 
-	while (err == 0 && s->state.busy)
-		err = await(s);
-	if (err != 0)
-		return err;
-	s->waiting = malloc(sizeof(*s->waiting));
-	s->waiting_count = 0;
-	if (s->waiting == NULL)
+	if (w == NULL)
 		return -ENOMEM;
-	*s->waiting = (struct waiter){NULL, note_result, &result};
-	err = snapshot_take(&job.snapshot, s->parts.tree);
-	if (err != 0)
-		tell(&s->waiting, err);
-	else
-		hand_over(s, &job);
-	while (err == 0 && result == -EINPROGRESS)
-		err = await(s);
-	return err != 0 ? err : result;
+	*w = (struct waiter){s->rescue, fn, ctx};
+	s->rescue = w;
+	s->place = place;
+	if (!s->state.busy)
+		begin_rescue(s);
+	return 0;
 }
 
 struct saver_state saver_state(const struct saver *s)
@@ -455,6 +464,7 @@ void saver_stop(struct saver *s)
 	(void)pthread_join(s->thread, NULL);
 	mem_on_pressure(NULL, NULL);
 	tell(&s->next, -EIO);
+	tell(&s->rescue, -EIO);
 	saver_collect(s);
 	(void)pthread_mutex_destroy(&s->lock);
 	(void)pthread_cond_destroy(&s->wake);

@@ -75,11 +75,13 @@ void saver_collect(struct saver *s);
 int saver_flush(struct saver *s);
 
 /*
- * Seal all there is into a new file at path, for use when nobody is served any
- * more and the vault cannot be saved.  Waits for it.  0, or the errors of
- * store_create_aside() and of a save.
+ * Seal all there is into a file somewhere else, for when the vault cannot be
+ * saved and the mount has to end, and tell fn.  place must live until then;
+ * the sealing thread opens it, under no lock.  0, or -ENOMEM, and then fn will
+ * not be called.
  */
-int saver_rescue(struct saver *s, const char *path);
+int saver_rescue(struct saver *s, const struct sealing_place *place,
+		 saver_fn *fn, void *ctx);
 
 struct saver_state saver_state(const struct saver *s);
 

@@ -19,17 +19,24 @@ int sealing_write(struct store *store, struct vault *v,
 	return err == -EBADMSG ? -EIO : err;
 }
 
-/* Seal it into a file of its own. */
+/* Seal it into the first file that takes it: 0 or the last error. */
 static int put_aside(const struct sealing *s, const struct sealing_job *job)
 {
-	struct store *store = NULL;
-	int err = store_create_aside(&store, job->aside);
+	int err = -ENOENT, more = 0;
 
-	if (err == 0)
+	for (unsigned i = 0; err != 0 && more <= 0; i++) {
+		struct store *store = NULL;
+
+		more = job->aside->open(job->aside->ctx, i, &store);
+		if (more < 0)
+			err = more;
+		if (more != 0)
+			continue;
 		err = sealing_write(store, s->vault, &job->snapshot, job->salt);
-	if (err == 0)
-		err = store_commit(store);
-	store_close(store);
+		if (err == 0)
+			err = store_commit(store);
+		store_close(store);
+	}
 	return err;
 }
 
@@ -54,4 +61,7 @@ void sealing_run(const struct sealing *s, struct sealing_job *job)
 	job->err = job->aside != NULL ? put_aside(s, job) : save(s, job);
 	job->sealed_bytes = store_size(s->store);
 	job->params = *vault_params(s->vault);
+	if (job->err == 0 && job->aside == NULL && job->salt == VAULT_FRESH &&
+	    s->stored != NULL)
+		s->stored(s->ctx, &job->params);
 }

@@ -17,13 +17,28 @@ struct sealing {
 	struct vault *vault;
 	struct store *store;
 	struct history_policy history; /* of the vaults that are replaced */
+	/* Called by the sealing thread when a save with a fresh salt has
+	 * succeeded; or NULL. */
+	void (*stored)(void *ctx, const struct seal_params *p);
+	void *ctx;
+};
+
+/* Where something can be put aside. */
+struct sealing_place {
+	/*
+	 * Open the file that is to be tried in that attempt, of which 0 is the
+	 * first.  The caller closes *ret.  0, 1 if there are no more, or -errno
+	 * if this one cannot be used.
+	 */
+	int (*open)(void *ctx, unsigned attempt, struct store **ret);
+	void *ctx;
 };
 
 /* One save, and what became of it. */
 struct sealing_job {
 	struct snapshot snapshot; /* the caller's, also in the end */
 	enum vault_salt salt;
-	const char *aside; /* a new file to seal it into instead; or NULL */
+	const struct sealing_place *aside; /* to seal it there; or NULL */
 	uint64_t replaced; /* generation of the vault that is in place */
 	int err;	   /* 0 or -errno */
 	bool beside;	   /* it is kept beside a stranger in our place */

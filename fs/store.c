@@ -89,8 +89,11 @@ static char *resolve_new(const char *path)
 	return full;
 }
 
-/* A store for the absolute path, which it takes over.  NULL: *err says why. */
-static struct store *store_new(char *path, int *err)
+/*
+ * A store for the absolute path, which it takes over, in the folder that near
+ * has open, if that is not NULL.  NULL: *err says why.
+ */
+static struct store *store_new(char *path, const struct store *near, int *err)
 {
 	struct store *s = path != NULL ? calloc(1, sizeof(*s)) : NULL;
 	char *slash;
@@ -108,8 +111,12 @@ static struct store *store_new(char *path, int *err)
 	s->temp_name = side_name(s->name, ".new");
 	s->beside_name = dated_name(s);
 	*slash = '\0';
-	if (s->lock_name != NULL && s->temp_name != NULL &&
-	    s->beside_name != NULL)
+	if (s->lock_name == NULL || s->temp_name == NULL ||
+	    s->beside_name == NULL)
+		errno = ENOMEM;
+	else if (near != NULL)
+		s->dir = fcntl(near->dir, F_DUPFD_CLOEXEC, 0);
+	else
 		s->dir = store_openat(AT_FDCWD, slash == path ? "/" : path,
 				      O_RDONLY | O_DIRECTORY);
 	*err = store_failed();
@@ -145,7 +152,7 @@ static int check_regular(const struct store *s)
 /* A store for a file that exists.  NULL: *err says why. */
 static struct store *open_existing(const char *path, int *err)
 {
-	struct store *s = store_new(realpath(path, NULL), err);
+	struct store *s = store_new(realpath(path, NULL), NULL, err);
 
 	if (s == NULL)
 		return NULL;
@@ -210,15 +217,11 @@ int store_open_in_place(struct store **ret, const char *path)
 	return hand_out(ret, s, err);
 }
 
-/* A store for a file that must not exist. */
-static int create(struct store **ret, const char *path, bool locked)
+/* Have s for a file that must not exist. */
+static int create(struct store **ret, struct store *s, bool locked)
 {
-	int err;
-	struct store *s = store_new(resolve_new(path), &err);
+	int err = locked ? store_take_lock(s) : 0;
 
-	if (s == NULL)
-		return err;
-	err = locked ? store_take_lock(s) : 0;
 	if (err == 0 &&
 	    faccessat(s->dir, s->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		err = -EEXIST;
@@ -228,12 +231,32 @@ static int create(struct store **ret, const char *path, bool locked)
 
 int store_create(struct store **ret, const char *path)
 {
-	return create(ret, path, true);
+	int err;
+	struct store *s = store_new(resolve_new(path), NULL, &err);
+
+	return s != NULL ? create(ret, s, true) : err;
 }
 
 int store_create_aside(struct store **ret, const char *path)
 {
-	return create(ret, path, false);
+	int err;
+	struct store *s = store_new(resolve_new(path), NULL, &err);
+
+	return s != NULL ? create(ret, s, false) : err;
+}
+
+int store_create_near(struct store **ret, const struct store *s,
+		      const char *suffix)
+{
+	int err;
+	struct store *new;
+	char *path;
+
+	if (asprintf(&path, "%.*s%.*s%s", (int)(s->name - s->path), s->path,
+		     (int)store_stem(s), s->name, suffix) < 0)
+		return -ENOMEM;
+	new = store_new(path, s, &err);
+	return new != NULL ? create(ret, new, false) : err;
 }
 
 static int read_all(int fd, uint8_t *buf, size_t len)
@@ -309,13 +332,16 @@ int store_read(struct blob *ret, struct store_file *f, const struct store *s,
 	const uint64_t most =
 		limit < UINT64_MAX / 4 ? limit * 3 + (16 << 10) : UINT64_MAX;
 	struct blob b = {0};
-	int fd = store_openat(s->dir, name, O_RDONLY | O_NOFOLLOW);
+	/* A FIFO by that name does not keep us waiting. */
+	int fd = store_openat(s->dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
 	int err = 0;
 
 	if (fd < 0)
 		return store_failed();
 	if (fstat(fd, &f->st) != 0)
 		err = store_failed();
+	else if (!S_ISREG(f->st.st_mode))
+		err = -ENOTSUP;
 	else if ((uint64_t)f->st.st_size > most)
 		err = -EFBIG;
 	if (err != 0)

@@ -57,6 +57,13 @@ int store_create(struct store **ret, const char *path);
 int store_create_aside(struct store **ret, const char *path);
 
 /*
+ * The same in the folder of s, without looking for that folder anew: the file
+ * is called as that of s, with suffix.
+ */
+int store_create_near(struct store **ret, const struct store *s,
+		      const char *suffix);
+
+/*
  * Finish what an interrupted save left in a file that is overwritten in place,
  * once what store_load() gave was found to be a vault.  0, also for any other
  * store, or the errors of inplace_repair().

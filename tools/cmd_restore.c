@@ -22,6 +22,7 @@
 
 /* What is to take the vault's place. */
 struct substitute {
+	bool has_kept;	  /* what was in the vault's place */
 	const char *text; /* as the user named it */
 	uint64_t number;  /* of a generation; 0: it is a file */
 	struct store *file;
@@ -127,10 +128,22 @@ static enum exit_code check_kin(const struct substitute *sub,
 			sub->text, vault, sub->text, vault);
 }
 
-/* Put sub in the vault's place; what is there is kept first. */
-static enum exit_code replace(struct store *s, const struct substitute *sub)
+/* Keep what is there, in one way or another. */
+static int keep(struct store *s, const struct blob *now, bool in_place)
 {
 	const struct history_policy all = {.keep = UINT_MAX};
+	const uint64_t number = params_of(now).generation;
+	int err = in_place ? -EPERM : history_keep(s, &all, number);
+
+	if (err == -EPERM || err == -EOPNOTSUPP || err == -EMLINK)
+		err = history_copy(s, now, number);
+	return err;
+}
+
+/* Put sub in the vault's place; what is there is kept first. */
+static enum exit_code replace(struct store *s, struct substitute *sub,
+			      bool in_place)
+{
 	enum exit_code code = EXIT_DONE;
 	struct blob now = {0};
 	int err = store_load(&now, s, ANY_SIZE);
@@ -138,7 +151,8 @@ static enum exit_code replace(struct store *s, const struct substitute *sub)
 	if (err == 0) {
 		code = check_kin(sub, &now, store_path(s));
 		if (code == EXIT_DONE)
-			err = history_keep(s, &all, params_of(&now).generation);
+			err = keep(s, &now, in_place);
+		sub->has_kept = code == EXIT_DONE && err == 0;
 	}
 	blob_free(&now);
 	if (code != EXIT_DONE)
@@ -187,9 +201,11 @@ static void report(const struct substitute *sub, const struct store *s,
 				sub->text, strerror(errno));
 	}
 	if (!quiet)
-		(void)printf("%s: restored %s%s; what was there is kept, see "
-			     "'tazpod history'\n",
-			     store_path(s), sub->text, gone);
+		(void)printf("%s: restored %s%s%s\n", store_path(s), sub->text,
+			     gone,
+			     sub->has_kept ? "; what was there is kept, see "
+					     "'tazpod history'"
+					   : "");
 }
 
 enum exit_code cmd_restore(const struct command_line *c)
@@ -198,6 +214,7 @@ enum exit_code cmd_restore(const struct command_line *c)
 	struct store *s = NULL;
 	char buf[PATH_MAX];
 	const char *vault;
+	bool in_place;
 	enum exit_code code = parse(&sub, c->argc > 0 ? c->argv[0] : "");
 	int err;
 
@@ -207,8 +224,11 @@ enum exit_code cmd_restore(const struct command_line *c)
 	if (code != EXIT_DONE)
 		return code;
 	err = store_open(&s, vault);
+	in_place = err == -EBUSY;
 	if (err == -ENOENT)
 		err = store_create(&s, vault);
+	else if (in_place)
+		err = store_open_in_place(&s, vault);
 	if (err == -EAGAIN)
 		return msg_fail(EXIT_IN_USE,
 				"%s: mounted; 'tazpod lock' it first", vault);
@@ -216,7 +236,7 @@ enum exit_code cmd_restore(const struct command_line *c)
 		return msg_fail(EXIT_FAILED, "%s: %s", vault, msg_error(err));
 	code = load(&sub, s);
 	if (code == EXIT_DONE)
-		code = replace(s, &sub);
+		code = replace(s, &sub, in_place);
 	if (code == EXIT_DONE)
 		report(&sub, s, c->quiet);
 	blob_free(&sub.sealed);

@@ -212,12 +212,25 @@ static enum exit_code complain(int err, const struct mounted *m,
 	case -EBUSY:
 		return msg_fail(EXIT_FAILED,
 				"%s: %s failed: something else is mounted over "
-				"it, or too many wait already; nothing is lost",
+				"it or in it, or too many wait already; "
+				"nothing is lost",
 				m->dir, doing);
 	case -ENOTSUP:
 		return msg_fail(EXIT_FAILED,
 				"%s: mounted read-only: nothing "
 				"to save",
+				m->dir);
+	case -ECANCELED:
+		return msg_fail(EXIT_FAILED,
+				"%s: has ended, but its vault %s could not be "
+				"saved; what it held is sealed in a file that "
+				"the next 'tazpod unlock' names",
+				m->dir, m->vault);
+	case -ECONNRESET:
+		return msg_fail(EXIT_FAILED,
+				"%s: its daemon has ended meanwhile, or serves "
+				"too many already; see 'tazpod status', and "
+				"the system log",
 				m->dir);
 	case -ENOENT:
 		return msg_fail(EXIT_FAILED,

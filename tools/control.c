@@ -18,6 +18,7 @@
 enum {
 	WORD_MAX = 32, /* bytes of a request, newline included */
 	CLIENTS_MAX = 16,
+	STATUS_SECONDS = 5,
 };
 
 struct control {
@@ -339,6 +340,10 @@ static int read_text(int fd, char **ret)
 		n = read(fd, text + len, room - len - 1);
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+			free(text);
+			return -ETIMEDOUT;
+		}
 		if (n <= 0)
 			break;
 		len += (size_t)n;
@@ -360,6 +365,7 @@ static int read_text(int fd, char **ret)
 int control_ask(struct control_answer *ret, uid_t owner, dev_t dev,
 		const char *word)
 {
+	const struct timeval patience = {.tv_sec = STATUS_SECONDS};
 	char request[WORD_MAX], *text = NULL, *end;
 	int fd = connect_to(owner, dev), err, peer;
 	int len = snprintf(request, sizeof(request), "%s\n", word);
@@ -367,6 +373,10 @@ int control_ask(struct control_answer *ret, uid_t owner, dev_t dev,
 	if (fd < 0)
 		return fd;
 	peer = strcmp(word, "lock") == 0 ? open_peer(fd) : -1;
+	/* The others wait for a disk. */
+	if (strcmp(word, "status") == 0)
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience,
+				 sizeof(patience));
 	err = send(fd, request, (size_t)len, MSG_NOSIGNAL) == len ? 0 : -EIO;
 	if (err == 0)
 		err = read_text(fd, &text);
@@ -381,7 +391,7 @@ int control_ask(struct control_answer *ret, uid_t owner, dev_t dev,
 	*ret = (struct control_answer){.err = -(int)strtol(text, &end, 10)};
 	if (end == text || *end != '\n') {
 		free(text);
-		return -EIO;
+		return -ECONNRESET;
 	}
 	memmove(text, end + 1, strlen(end + 1) + 1);
 	ret->body = text;

@@ -68,9 +68,10 @@ uint64_t control_number(const char *body, const char *key);
 
 /*
  * Ask the daemon of owner's mount with device number dev for word ("status",
- * "save" or "lock"), and wait for the answer.  After a lock, the daemon has
- * exited.  The caller frees ret->body.  0, -ECONNREFUSED if no daemon
- * listens, or another -errno.
+ * "save" or "lock"), and wait for the answer, for "status" at most five
+ * seconds.  After a lock, the daemon has exited.  The caller frees ret->body.
+ * 0, -ECONNREFUSED if no daemon listens, -ETIMEDOUT, -ECONNRESET if it has gone
+ * without an answer, or another -errno.
  */
 int control_ask(struct control_answer *ret, uid_t owner, dev_t dev,
 		const char *word);

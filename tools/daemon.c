@@ -89,6 +89,13 @@ static void on_settled(void *ctx)
 	struct daemon *d = ctx;
 
 	pin_release(d->pin);
+	if (d->autoseal != NULL)
+		autoseal_settled(d->autoseal);
+	if (d->seal_failing && saver_state(d->saver).error == 0) {
+		d->seal_failing = false;
+		msg_log(LOG_NOTICE, "%s: saved at last",
+			store_path(d->vault.store));
+	}
 }
 
 /* A mount that was detached from its folder ends when nothing holds it. */
@@ -111,9 +118,6 @@ static void on_autoseal(void *ctx, int err)
 			"%s: cannot save: %s; the changes are kept in memory, "
 			"and saving is tried again",
 			store_path(d->vault.store), msg_error(err));
-	if (err == 0 && d->seal_failing)
-		msg_log(LOG_NOTICE, "%s: saved at last",
-			store_path(d->vault.store));
 	d->seal_failing = err != 0;
 	if (err != 0)
 		unpin_detached(d);
@@ -160,10 +164,6 @@ static void reply_save(void *ctx, int err)
 {
 	struct save *save = ctx;
 
-	const struct saver_state state = saver_state(save->daemon->saver);
-
-	if (err == 0)
-		(void)seen_note(&state.params);
 	control_reply(save->request, err);
 	free(save);
 }
@@ -196,8 +196,9 @@ static void do_lock(void *ctx, struct control_request *r)
 	struct daemon *d = ctx;
 	char *dir = NULL;
 
-	/* What is mounted over it would be left over nothing. */
-	if (mounts_find(&dir, d->mount_id) == -EBUSY)
+	/* What is mounted in or over it would be left over nothing. */
+	if (mounts_find(&dir, d->mount_id) == -EBUSY ||
+	    mounts_is_busy(d->mount_id, d->dev))
 		control_reply(r, -EBUSY);
 	else
 		ending_lock(d->ending, r);
@@ -223,13 +224,24 @@ static void do_status(void *ctx, FILE *out)
 	report_print(out, &r);
 }
 
+/*
+ * In the sealing thread: the state folder may be in the mount itself, which is
+ * served meanwhile.
+ */
+static void on_stored(void *ctx, const struct seal_params *p)
+{
+	(void)ctx;
+	(void)seen_note(p);
+}
+
 static int start_saver(struct daemon *d)
 {
 	const struct saver_parts parts = {
 		.sealing = {.vault = d->vault.vault,
 			    .store = d->vault.store,
 			    .history = {d->parts->options->keep,
-					HISTORY_SECONDS}},
+					HISTORY_SECONDS},
+			    .stored = on_stored},
 		.tree = d->tree,
 		.settled = on_settled,
 		.ctx = d,
@@ -301,6 +313,8 @@ static void start_control(struct daemon *d)
 		/* The mount is served already. */
 		loop_lock(d->loop);
 		(void)pin_new(&d->pin, d->parts->dir, d->mount_id);
+		if (saver_state(d->saver).dirty)
+			pin_hold(d->pin);
 		loop_unlock(d->loop);
 	}
 	/* Without such a table, umount(8) returns before the last seal. */
@@ -323,7 +337,7 @@ static enum exit_code start_ending(struct daemon *d)
 		.loop = d->loop,
 		.mount = d->mount,
 		.saver = d->saver,
-		.vault = store_path(d->vault.store),
+		.store = d->vault.store,
 		.flush = flush,
 		.ctx = d,
 	};
@@ -380,11 +394,29 @@ static enum exit_code start(struct daemon *d)
 	return code;
 }
 
+/*
+ * Find and hold what is to be unmounted.  The numbers that the kernel gave our
+ * mount may be another's if ours has gone; so it counts only if the connection
+ * is there after that.  The caller frees the path.
+ */
+static char *hold_root(const struct daemon *d, struct mount_place *place)
+{
+	char *dir = NULL;
+
+	if (mounts_find(&dir, d->mount_id) != 0)
+		return NULL;
+	place->root = pin_open_root(dir, d->mount_id, d->dev);
+	if (place->root >= 0 && mount_is_connected(d->mount))
+		place->dir = dir;
+	return dir;
+}
+
 static void stop(struct daemon *d)
 {
 	const bool is_gone = d->ending != NULL && ending_is_gone(d->ending);
 	const bool is_safe = d->ending != NULL && ending_is_safe(d->ending);
 	struct saver_state s = {0};
+	struct mount_place place = {NULL, -1};
 	char *dir = NULL;
 
 	mount_stop(d->mount);
@@ -395,16 +427,15 @@ static void stop(struct daemon *d)
 	if (s.dirty && !is_safe && saver_flush(d->saver) != 0)
 		msg_log(LOG_ERR, "%s: the last changes could not be saved",
 			store_path(d->vault.store));
-	if (d->saver != NULL)
-		s = saver_state(d->saver);
-	(void)seen_note(&s.params);
 	saver_stop(d->saver);
 	pin_free(d->pin);
 	if (d->mount != NULL && !is_gone)
-		(void)mounts_find(&dir, d->mount_id);
-	mount_end(d->mount, dir);
-	if (dir != NULL && geteuid() == 0)
-		utab_remove(dir);
+		dir = hold_root(d, &place);
+	mount_end(d->mount, &place);
+	if (place.dir != NULL && geteuid() == 0)
+		utab_remove(place.dir);
+	if (place.root >= 0)
+		(void)close(place.root);
 	free(dir);
 	ending_free(d->ending);
 	control_end(d->control);

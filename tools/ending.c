@@ -5,7 +5,6 @@
 #include "rescue.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <sys/timerfd.h>
 #include <syslog.h>
@@ -21,6 +20,9 @@ struct ending {
 	bool is_gone;	/* unmounted from outside */
 	bool is_frozen; /* it takes no more changes */
 	bool is_safe;
+	struct rescue rescue;
+	struct sealing_place place;
+	int save_error;	 /* why it has to be rescued */
 	int error;	 /* that it ended with */
 	int retry_error; /* that was logged last */
 	time_t retry_seconds;
@@ -61,6 +63,8 @@ int ending_new(struct ending **ret, const struct ending_parts *parts)
 	if (e == NULL)
 		return -ENOMEM;
 	e->parts = *parts;
+	e->rescue.store = parts->store;
+	e->place = (struct sealing_place){rescue_open, &e->rescue};
 	e->retry = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	err = e->retry < 0 ? -errno
 			   : loop_add(parts->loop, e->retry, on_retry, e);
@@ -93,7 +97,7 @@ static void give_up(struct ending *e, int err)
 {
 	if (e->by_signal)
 		msg_log(LOG_ERR, "%s: cannot save: %s; it stays mounted",
-			e->parts.vault, msg_error(err));
+			store_path(e->parts.store), msg_error(err));
 	freeze(e, false);
 	tell_lockers(e, err);
 }
@@ -102,8 +106,9 @@ static void finish(struct ending *e, int err)
 {
 	e->is_safe = true;
 	e->error = err;
+	/* It has ended, but not as they expect. */
 	if (err != 0)
-		tell_lockers(e, err);
+		tell_lockers(e, -ECANCELED);
 	loop_stop(e->parts.loop);
 }
 
@@ -122,36 +127,48 @@ static void retry_later(struct ending *e, int err)
 			"%s: unmounted, but its last changes cannot be saved "
 			"anywhere: %s; process %d has them and goes on trying, "
 			"do not end it",
-			e->parts.vault, msg_error(err), getpid());
+			store_path(e->parts.store), msg_error(err), getpid());
 	e->retry_error = err;
 	tell_lockers(e, err);
 	at.it_value.tv_sec = e->retry_seconds;
 	(void)timerfd_settime(e->retry, 0, &at, NULL);
 }
 
+/* What was to be put aside has been, or not. */
+static void on_rescued(void *ctx, int err)
+{
+	struct ending *e = ctx;
+
+	if (err == 0) {
+		msg_log(LOG_ERR,
+			"%s: cannot save: %s; its last state is sealed in %s, "
+			"and 'tazpod restore %s %s' puts it in its place",
+			store_path(e->parts.store), msg_error(e->save_error),
+			e->rescue.path, e->rescue.path,
+			store_path(e->parts.store));
+		finish(e, e->save_error);
+	} else if (e->is_gone) {
+		retry_later(e, e->save_error);
+	} else {
+		give_up(e, e->save_error);
+	}
+}
+
 /* It has to end, and cannot be saved. */
 static void end_without_save(struct ending *e, int err)
 {
-	char path[PATH_MAX];
-
 	if (err == -ESTALE && saver_state(e->parts.saver).beside) {
 		msg_log(LOG_ERR,
 			"%s: ended, and another file is in its place; what was "
 			"mounted is kept beside it, as NAME.conflict-TIME",
-			e->parts.vault);
+			store_path(e->parts.store));
 		finish(e, err);
-	} else if (rescue_save(path, e->parts.saver, e->parts.vault) == 0) {
-		msg_log(LOG_ERR,
-			"%s: cannot save: %s; its last state is sealed in %s, "
-			"and 'tazpod restore %s %s' puts it in its place",
-			e->parts.vault, msg_error(err), path, path,
-			e->parts.vault);
-		finish(e, err);
-	} else if (e->is_gone) {
-		retry_later(e, err);
-	} else {
-		give_up(e, err);
+		return;
 	}
+	e->save_error = err;
+	err = saver_rescue(e->parts.saver, &e->place, on_rescued, e);
+	if (err != 0)
+		on_rescued(e, err);
 }
 
 static void on_saved(void *ctx, int err)

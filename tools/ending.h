@@ -19,6 +19,7 @@
 #include "fs/fuse.h"
 #include "fs/loop.h"
 #include "fs/saver.h"
+#include "fs/store.h"
 
 #include <stdbool.h>
 
@@ -29,7 +30,7 @@ struct ending_parts {
 	struct loop *loop;
 	struct mount *mount;
 	struct saver *saver; /* NULL: read-only */
-	const char *vault;   /* path */
+	const struct store *store;
 	/* Have what the kernel keeps handed over, then call fn. */
 	void (*flush)(void *ctx, flush_fn *fn, void *fn_ctx);
 	void *ctx;

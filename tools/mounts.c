@@ -126,6 +126,23 @@ int mounts_find(char **ret, int id)
 	return err;
 }
 
+bool mounts_is_busy(int id, dev_t dev)
+{
+	struct libmnt_table *table =
+		mnt_new_table_from_file("/proc/self/mountinfo");
+	struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
+	struct libmnt_fs *fs;
+	bool found = false;
+
+	while (table != NULL && iter != NULL &&
+	       mnt_table_next_fs(table, iter, &fs) == 0)
+		found = found || (mnt_fs_get_parent_id(fs) == id &&
+				  mnt_fs_get_devno(fs) != dev);
+	mnt_free_iter(iter);
+	mnt_unref_table(table);
+	return found;
+}
+
 void mounts_free(struct mounted *list)
 {
 	while (list != NULL) {

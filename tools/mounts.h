@@ -4,6 +4,7 @@
 
 /* Which vaults are mounted, from the kernel's table (proc(5), mountinfo). */
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 /* One mount of ours. */
@@ -35,6 +36,12 @@ const struct mounted *mounts_of(const struct mounted *list, const char *path);
  * mounted over it, or another -errno.
  */
 int mounts_find(char **ret, int id);
+
+/*
+ * Is anything mounted in, or over, the mount with that id and device number,
+ * but parts of itself?
+ */
+bool mounts_is_busy(int id, dev_t dev);
 
 /* Release a list.  NULL is a no-op. */
 void mounts_free(struct mounted *list);

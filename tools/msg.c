@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
@@ -15,19 +14,25 @@ void msg_program(const char *name)
 	program = name;
 }
 
-__attribute__((format(printf, 1, 0))) static void say(const char *format,
-						      va_list args)
-{
-	char line[8192];
-	size_t n;
+enum { LINE_MAX_BYTES = 8192 };
 
-	(void)snprintf(line, sizeof(line), "%s: ", program);
-	n = strlen(line);
-	(void)vsnprintf(line + n, sizeof(line) - n, format, args);
+/* One line of it, without control characters. */
+__attribute__((format(printf, 2, 0))) static void
+compose(char line[static LINE_MAX_BYTES], const char *format, va_list args)
+{
+	(void)vsnprintf(line, LINE_MAX_BYTES, format, args);
 	for (char *p = line; *p != '\0'; p++)
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
 			*p = '?';
-	(void)fprintf(stderr, "%s\n", line);
+}
+
+__attribute__((format(printf, 1, 0))) static void say(const char *format,
+						      va_list args)
+{
+	char line[LINE_MAX_BYTES];
+
+	compose(line, format, args);
+	(void)fprintf(stderr, "%s: %s\n", program, line);
 }
 
 void msg_say(const char *format, ...)
@@ -51,14 +56,14 @@ enum exit_code msg_fail(enum exit_code code, const char *format, ...)
 
 void msg_log(int priority, const char *format, ...)
 {
+	char line[LINE_MAX_BYTES];
 	va_list args;
 
 	va_start(args, format);
-	say(format, args);
+	compose(line, format, args);
 	va_end(args);
-	va_start(args, format);
-	vsyslog(priority, format, args);
-	va_end(args);
+	(void)fprintf(stderr, "%s: %s\n", program, line);
+	syslog(priority, "%s", line);
 }
 
 const char *msg_error(int err)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 struct pin {
@@ -24,33 +25,52 @@ int pin_new(struct pin **ret, const char *dir, int mount_id)
 	const char *slash = strrchr(dir, '/');
 	struct pin *p = calloc(1, sizeof(*p));
 	char *parent;
+	int err;
 
 	if (p == NULL)
 		return -ENOMEM;
 	p->root = p->parent = -1;
 	p->mount_id = mount_id;
 	parent = slash != NULL ? strndup(dir, (size_t)(slash - dir) + 1) : NULL;
+	errno = ENAMETOOLONG;
 	if (parent != NULL && snprintf(p->name, sizeof(p->name), "%s",
 				       slash + 1) <= (int)NAME_MAX)
 		p->parent = open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	err = -errno;
 	free(parent);
 	if (p->parent < 0) {
 		free(p);
-		return -errno;
+		return err;
 	}
 	*ret = p;
 	return 0;
 }
 
-/* Is fd in that mount?  Nothing is asked of the filesystem. */
-static bool is_in(int fd, int mount_id)
+/*
+ * Is fd in the mount with that id and, unless it is 0, device number?  Nothing
+ * is asked of the filesystem.
+ */
+static bool is_in(int fd, int mount_id, dev_t dev)
 {
 	struct statx st;
 
 	return statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID,
 		     &st) == 0 &&
 	       (st.stx_mask & STATX_MNT_ID) != 0 &&
-	       st.stx_mnt_id == (uint64_t)mount_id;
+	       st.stx_mnt_id == (uint64_t)mount_id &&
+	       (dev == 0 || makedev(st.stx_dev_major, st.stx_dev_minor) == dev);
+}
+
+int pin_open_root(const char *dir, int mount_id, dev_t dev)
+{
+	int fd = open(dir, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	if (is_in(fd, mount_id, dev))
+		return fd;
+	(void)close(fd);
+	return -ENOENT;
 }
 
 void pin_hold(struct pin *p)
@@ -59,7 +79,7 @@ void pin_hold(struct pin *p)
 		return;
 	p->root = openat(p->parent, p->name,
 			 O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (p->root >= 0 && !is_in(p->root, p->mount_id))
+	if (p->root >= 0 && !is_in(p->root, p->mount_id, 0))
 		pin_release(p);
 }
 

@@ -9,6 +9,8 @@
  * unmount would return before the last seal.
  */
 
+#include <sys/types.h>
+
 struct pin;
 
 /*
@@ -24,6 +26,13 @@ int pin_new(struct pin **ret, const char *dir, int mount_id);
  */
 void pin_hold(struct pin *p);
 void pin_release(struct pin *p);
+
+/*
+ * A descriptor (O_PATH) of the root of the mount with that id and device
+ * number, if that is what is at dir; the caller closes it.  -ENOENT if it is
+ * something else, or the -errno of open(2).
+ */
+int pin_open_root(const char *dir, int mount_id, dev_t dev);
 
 /* Let go and release p.  NULL is a no-op. */
 void pin_free(struct pin *p);

@@ -2,6 +2,7 @@
 #include "rescue.h"
 
 #include "crypto/digest.h"
+#include "fs/history.h"
 #include "statedir.h"
 
 #include <dirent.h>
@@ -59,26 +60,30 @@ static int join(char ret[static PATH_MAX], const char *dir, const char *name,
 	return n > 0 && n < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 
-int rescue_save(char ret[static PATH_MAX], struct saver *s, const char *vault)
+int rescue_open(void *ctx, unsigned attempt, struct store **ret)
 {
-	char dir[PATH_MAX], prefix[PATH_MAX], when[32] = "";
+	char dir[PATH_MAX], prefix[PATH_MAX], suffix[64], when[32] = "";
 	const time_t now = time(NULL);
+	struct rescue *r = ctx;
 	struct tm tm;
-	int err;
+	int err = 1;
 
 	if (gmtime_r(&now, &tm) != NULL)
 		(void)strftime(when, sizeof(when), "%Y%m%dT%H%M%SZ", &tm);
-	err = beside(dir, prefix, vault);
+	if (attempt == 0) {
+		(void)snprintf(suffix, sizeof(suffix), ".rescue-%s", when);
+		err = store_create_near(ret, r->store, suffix);
+	} else if (attempt == 1) {
+		err = in_state(dir, prefix, store_path(r->store), true);
+		if (err == 0)
+			err = join(r->path, dir, prefix, when);
+		if (err == 0)
+			err = store_create_aside(ret, r->path);
+	}
 	if (err == 0)
-		err = join(ret, dir, prefix, when);
-	if (err == 0)
-		err = saver_rescue(s, ret);
-	if (err == 0)
-		return 0;
-	err = in_state(dir, prefix, vault, true);
-	if (err == 0)
-		err = join(ret, dir, prefix, when);
-	return err == 0 ? saver_rescue(s, ret) : err;
+		(void)snprintf(r->path, sizeof(r->path), "%s",
+			       store_path(*ret));
+	return err;
 }
 
 /* The name in dir that begins with prefix and is the last of all. */
@@ -91,6 +96,7 @@ static bool find_last(char ret[static PATH_MAX], const char *dir,
 
 	while (d != NULL && (e = readdir(d)) != NULL)
 		if (strncmp(e->d_name, prefix, strlen(prefix)) == 0 &&
+		    history_is_dated(e->d_name + strlen(prefix)) &&
 		    strcmp(e->d_name, name) > 0)
 			(void)snprintf(name, sizeof(name), "%s", e->d_name);
 	if (d != NULL)

@@ -8,16 +8,23 @@
  * rescue/, as DIGEST-TIME, of the vault's path.
  */
 
-#include "fs/saver.h"
+#include "fs/sealing.h"
 
 #include <limits.h>
 #include <stdbool.h>
 
+/* Where to put what is mounted of a vault. */
+struct rescue {
+	const struct store *store; /* borrowed */
+	char path[PATH_MAX];	   /* of the file that was tried last */
+};
+
 /*
- * Seal all that s has into a rescue file for the vault at path vault, and
- * write that file's path into ret.  0, or the error of the last attempt.
+ * The places as struct sealing_place has them; ctx is a struct rescue.  Paths
+ * are walked here, maybe through the mount in question, so its daemon must go
+ * on serving meanwhile.
  */
-int rescue_save(char ret[static PATH_MAX], struct saver *s, const char *vault);
+int rescue_open(void *ctx, unsigned attempt, struct store **ret);
 
 /*
  * Write into ret the path of the latest rescue file of the vault at path vault,

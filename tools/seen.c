@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -83,14 +84,16 @@ static int write_at(int folder, const struct seal_params *p)
 	int len = snprintf(text, sizeof(text),
 			   "generation=%" PRIu64 "\nsealed_ns=%" PRIu64 "\n",
 			   p->generation, p->time_ns);
+	uint32_t unique;
 	int fd, err = 0;
 
 	name_of(name, p);
-	/* Several may note the same vault. */
-	(void)snprintf(temp, sizeof(temp), "%s.%d", name, (int)getpid());
+	/* Several may note the same vault, in containers of their own. */
+	if (getrandom(&unique, sizeof(unique), 0) != sizeof(unique))
+		return -EIO;
+	(void)snprintf(temp, sizeof(temp), "%s.%08x", name, unique);
 	fd = openat(folder, temp,
-		    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
-		    0600);
+		    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
 	errno = 0;

@@ -50,17 +50,32 @@ static int mount_id(int fd)
 	return id;
 }
 
+/*
+ * A descriptor of the mount on top at dir if that is dead, and its id, else -1.
+ * While it is held, its id is no other mount's.
+ */
+static int open_dead(const char *dir, int *id)
+{
+	/* Such a descriptor can be had without asking a daemon. */
+	int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	*id = -1;
+	if (fd >= 0 && is_disconnected(fd))
+		*id = mount_id(fd);
+	if (fd >= 0 && *id < 0) {
+		(void)close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
 /* The id of the mount on top at dir if that is dead, else -1. */
 static int dead_on_top(const char *dir)
 {
-	/* Such a descriptor can be had without asking a daemon. */
-	int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC), id = -1;
+	int id, fd = open_dead(dir, &id);
 
-	if (fd < 0)
-		return -1;
-	if (is_disconnected(fd))
-		id = mount_id(fd);
-	(void)close(fd);
+	if (fd >= 0)
+		(void)close(fd);
 	return id;
 }
 
@@ -126,15 +141,18 @@ static int run_fusermount(const char *dir)
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EPERM;
 }
 
-static int unmount(const struct mounted *m)
+/* End m, which fd is in. */
+static int unmount(const struct mounted *m, int fd)
 {
+	char root[32];
 	int err;
 
 	/* Its number may be another mount's as soon as it has gone. */
 	control_forget(m->owner, m->dev);
 	if (geteuid() != 0)
 		return run_fusermount(m->dir);
-	err = umount2(m->dir, MNT_DETACH | UMOUNT_NOFOLLOW) == 0 ? 0 : -errno;
+	(void)snprintf(root, sizeof(root), "/proc/self/fd/%d", fd);
+	err = umount2(root, MNT_DETACH) == 0 ? 0 : -errno;
 	if (err == 0)
 		utab_remove(m->dir);
 	return err;
@@ -145,19 +163,20 @@ static int heal_one(const char *dir)
 {
 	struct mounted *list = NULL;
 	const struct mounted *m;
-	int id = dead_on_top(dir), err, more;
+	int id, fd = open_dead(dir, &id), err, more;
 
-	if (id < 0)
+	if (fd < 0)
 		return 0;
 	err = mounts_read(&list);
 	m = list;
 	while (m != NULL && m->id != id)
 		m = m->next;
 	if (m != NULL && (m->owner == geteuid() || geteuid() == 0))
-		err = unmount(m);
+		err = unmount(m, fd);
 	else
 		m = NULL;
 	more = err == 0 && m != NULL;
+	(void)close(fd);
 	mounts_free(list);
 	return err != 0 ? err : more;
 }

@@ -76,12 +76,14 @@ static int try_open(struct session *s)
 	if (err == 0 && s->scene->vault != NULL)
 		err = vault_load(s->vault, &b, s->tree, &report);
 	if (err == 0)
-		err = saver_start(&s->saver,
-				  &(struct saver_parts){
-					  .sealing = {s->vault, s->store,
-						      s->scene->history},
-					  .tree = s->tree,
-				  });
+		err = saver_start(
+			&s->saver,
+			&(struct saver_parts){
+				.sealing = {.vault = s->vault,
+					    .store = s->store,
+					    .history = s->scene->history},
+				.tree = s->tree,
+			});
 	blob_free(&b);
 	secret_free(&pass);
 	if (err != 0)

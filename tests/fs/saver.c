@@ -556,7 +556,9 @@ static int start(void **state)
 static void an_older_vault_is_kept_under_the_number_that_it_has(void **state)
 {
 	const struct saver_parts parts = {
-		.sealing = {vault, store, {.keep = 5}},
+		.sealing = {.vault = vault,
+			    .store = store,
+			    .history = {.keep = 5}},
 		.tree = tree,
 	};
 	struct generation *g = NULL;
