@@ -105,27 +105,33 @@ static bool is_stale(const struct segments *k, const struct segment *g)
 	return g->round != k->round && g->round != k->good_round;
 }
 
-/* Free what is not in use, or of that only what is stale. */
+/* Free those of a bucket that are not in use, or of them the stale ones. */
+static bool sweep_bucket(struct segments *k, struct segment **at, bool stale)
+{
+	bool found = false;
+
+	while (*at != NULL) {
+		struct segment *g = *at;
+
+		if (g->in_use || (stale && !is_stale(k, g))) {
+			at = &g->next;
+			continue;
+		}
+		*at = g->next;
+		mem_free(g);
+		found = true;
+	}
+	return found;
+}
+
 static bool sweep(struct segments *k, bool stale)
 {
 	bool found = false;
 
 	(void)pthread_mutex_lock(&k->lock);
-	for (size_t i = 0; i < BUCKETS; i++) {
-		struct segment **at = &k->buckets[i];
-
-		while (*at != NULL) {
-			struct segment *g = *at;
-
-			if (g->in_use || (stale && !is_stale(k, g))) {
-				at = &g->next;
-				continue;
-			}
-			*at = g->next;
-			mem_free(g);
+	for (size_t i = 0; i < BUCKETS; i++)
+		if (sweep_bucket(k, &k->buckets[i], stale))
 			found = true;
-		}
-	}
 	(void)pthread_mutex_unlock(&k->lock);
 	return found;
 }

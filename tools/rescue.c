@@ -24,7 +24,7 @@ static int digest_name(char name[static 2 * DIGEST_SHOWN + 2],
 		return err;
 	for (size_t i = 0; i < DIGEST_SHOWN; i++)
 		(void)snprintf(name + 2 * i, 3, "%02x", digest[i]);
-	(void)strcat(name, "-");
+	(void)snprintf(name + (size_t)2 * DIGEST_SHOWN, 2, "-");
 	return 0;
 }
 
@@ -36,9 +36,11 @@ static int beside(char dir[static PATH_MAX], char prefix[static PATH_MAX],
 
 	if (slash == NULL || strlen(vault) + 32 > PATH_MAX)
 		return -ENAMETOOLONG;
-	(void)snprintf(dir, PATH_MAX, "%.*s", (int)(slash - vault), vault);
 	if (slash == vault)
-		(void)strcpy(dir, "/");
+		(void)snprintf(dir, PATH_MAX, "/");
+	else
+		(void)snprintf(dir, PATH_MAX, "%.*s", (int)(slash - vault),
+			       vault);
 	(void)snprintf(prefix, PATH_MAX, "%s.rescue-", slash + 1);
 	return 0;
 }

@@ -24,7 +24,7 @@ print("swapped" if gone else "too late")
 END
 swapped=0
 torn=0
-for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
 	mount_vault "$V" "$M" ro
 	pid=$(daemon_of "$M")
 	[ "$("$PY" "$W/swap.py" "$pid" "$M" "$W/stranger")" = swapped ] &&
@@ -107,6 +107,8 @@ rm "$W/disk/filler"
 holds "when there is room again, a save succeeds" "$TAZPOD" save -q "$M"
 was=$(field generation "$M")
 echo after >"$M/after"
+# Called by wait_for.
+# shellcheck disable=SC2317
 sealed()
 {
 	[ "$(field generation "$M")" -gt "$was" ]
