@@ -166,7 +166,7 @@ STORM_SECONDS ?= 120
 torture:
 	@tools/deps.sh --missing
 	$(Q)$(MAKE) --no-print-directory all
-	$(Q)failed=0; for t in sqlite killed storm; do \
+	$(Q)failed=0; for t in sqlite killed inplace storm; do \
 		B=$(B) ROUNDS=$(ROUNDS) STORM_SECONDS=$(STORM_SECONDS) \
 			tests/e2e/$$t.t || failed=1; \
 	done; exit $$failed
