@@ -188,37 +188,7 @@ holds "with every byte" as_nobody sh -c "cd '$M' && sha256sum --quiet -c sums"
 if ! locks_memory; then
 	skip "memory runs out" "AddressSanitizer locks no memory"
 	wait_for 10 as_nobody fusermount3 -q -u "$M"
-	## What a seal keeps for the next one gives way to whoever needs memory
-
-cat >"$W/grow.py" <<'END'
-import os, sys
-os.chdir(sys.argv[1])
-for i in range(30):
-    f = os.open("data%d" % i, os.O_WRONLY | os.O_CREAT)
-    os.write(f, os.urandom(65536))
-    if sys.argv[2] == "sync":
-        os.fsync(f)
-    os.close(f)
-n = 0
-try:
-    while True:
-        os.close(os.open(("%d-" % n).ljust(200, "q"),
-                         os.O_CREAT | os.O_WRONLY))
-        n += 1
-except OSError:
-    print(n)
-END
-grown=
-for how in plain sync; do
-	as_nobody "$CLI" create -q --passfile "$H/passphrase" "$H/v-$how"
-	as_nobody mkdir "$H/m-$how"
-	as_nobody "$FS" -o "passfile=$H/passphrase" "$H/v-$how" "$H/m-$how"
-	names=$(as_nobody "$PY" - "$H/m-$how" "$how" <"$W/grow.py")
-	as_nobody "$CLI" lock -q "$H/m-$how" && grown="$grown $names"
-done
-like "$grown" "^ ([0-9]+) \\1$" \
-	"after seals as many files can be made as without any"
-done_testing
+	done_testing
 fi
 run as_nobody sh -c "cd '$M' && head -c 20000000 /dev/urandom >big"
 like "$status $(cat "$W/err")" \
