@@ -192,8 +192,8 @@ static void unmount(const struct mount_place *place)
 	/* What is held cannot be mistaken for another. */
 	(void)snprintf(root, sizeof(root), "/proc/self/fd/%d", place->root);
 	if (geteuid() == 0 && place->root >= 0 &&
-	    umount2(root, MNT_DETACH) == 0)
-		return;
+	    (umount2(root, MNT_DETACH) == 0 || errno != ENOENT))
+		return; /* if it is not there, somebody else was quicker */
 	if (geteuid() == 0 &&
 	    umount2(place->dir, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
 		return;

@@ -211,8 +211,12 @@ int history_copy(struct store *s, const struct blob *b, uint64_t number)
 	struct store *copy = NULL;
 	char suffix[32];
 	size_t count = 0;
-	int err = history_list(&list, &count, s);
+	int err = 0;
 
+	/* Of a name that had to be cut it would not be found. */
+	if (store_stem(s) != strlen(s->name))
+		return -ENAMETOOLONG;
+	err = history_list(&list, &count, s);
 	if (err != 0)
 		return err;
 	for (unsigned i = 0; i < 2; i++) {

@@ -373,7 +373,7 @@ static void finish_job(struct saver *s)
 	snapshot_release(&s->job.snapshot);
 	tell(&s->waiting, err);
 	/* They may have begun the next one. */
-	if (err != 0 || s->state.busy)
+	if (err != 0 || s->state.busy || s->job.aside != NULL)
 		return;
 	/* Those who asked for what was being sealed have it, too. */
 	if (!is_dirty(s)) {
@@ -450,6 +450,8 @@ struct saver_state saver_state(const struct saver *s)
 	struct saver_state state = s->state;
 
 	state.dirty = is_dirty(s);
+	state.beside = state.beside &&
+		       s->beside_changes == tree_changes(s->parts.tree);
 	return state;
 }
 

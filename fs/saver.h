@@ -28,8 +28,8 @@ struct saver_state {
 	bool dirty;	  /* the tree has changes that no seal holds */
 	bool busy;	  /* a seal is under way */
 	int error;	  /* of the last seal: 0 or -errno */
-	bool beside;	  /* but its vault is kept beside the file that was put
-			     in our place */
+	bool beside;	  /* but all there is is kept beside the file that was
+			     put in our place */
 	uint64_t saves;	  /* seals that succeeded */
 	uint64_t skipped; /* sockets and devices, in the last snapshot */
 	uint64_t sealed_bytes;	   /* size of the last sealed vault */

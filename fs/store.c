@@ -196,6 +196,8 @@ int store_open(struct store **ret, const char *path)
 		err = store_take_lock(s);
 	if (err == 0)
 		err = store_take_file(s);
+	if (err == 0)
+		err = store_settle(s);
 	s->can_write = err == 0;
 	return hand_out(ret, s, err);
 }
@@ -426,6 +428,14 @@ int store_repair(struct store *s)
 	return err;
 }
 
+bool store_is_same(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino &&
+	       a->st_size == b->st_size &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
 int store_check(const struct store *s)
 {
 	const struct stat *seen = &s->seen.st;
@@ -438,10 +448,7 @@ int store_check(const struct store *s)
 		return -ESTALE;
 	if (!s->known)
 		return 0;
-	if (st.st_dev == seen->st_dev && st.st_ino == seen->st_ino &&
-	    st.st_size == seen->st_size &&
-	    st.st_mtim.tv_sec == seen->st_mtim.tv_sec &&
-	    st.st_mtim.tv_nsec == seen->st_mtim.tv_nsec)
+	if (store_is_same(&st, seen))
 		return 0;
 	/* It may have been copied, or touched: no two seals end alike. */
 	if (S_ISREG(st.st_mode) && st.st_size == seen->st_size)
@@ -463,13 +470,13 @@ void store_close(struct store *s)
 {
 	if (s == NULL)
 		return;
+	store_abort(s);
+	store_tidy(s);
 	/* A vault that never came to be leaves nothing. */
 	if (s->lock >= 0 &&
 	    faccessat(s->dir, s->name, F_OK, AT_SYMLINK_NOFOLLOW) != 0 &&
 	    errno == ENOENT)
 		(void)unlinkat(s->dir, s->lock_name, 0);
-	store_abort(s);
-	store_tidy(s);
 	if (s->dir >= 0)
 		(void)close(s->dir);
 	if (s->file >= 0)

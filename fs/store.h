@@ -120,6 +120,9 @@ int store_commit_beside(struct store *s);
 /* Is what the last store_commit_beside() has left still there? */
 bool store_is_beside(const struct store *s);
 
+/* Is error (errno) what link(2) says where there are no hard links? */
+bool store_has_no_links(int error);
+
 /* Drop what was written.  A store without any is left as it is. */
 void store_abort(struct store *s);
 

@@ -39,8 +39,7 @@ struct store {
 	bool is_in_place; /* the file is overwritten, not replaced */
 	bool is_new;	  /* nothing may have its name until it is saved */
 	bool beside;	  /* beside_name is there, and ours: this one */
-	dev_t beside_dev;
-	ino_t beside_ino;
+	struct stat beside_seen;
 	int dir;	     /* descriptor of the folder */
 	int lock;	     /* ... of the side file; or -1 */
 	int file;	     /* ... of the file, which locks it; or -1 */
@@ -71,6 +70,15 @@ int store_take_file(struct store *s);
  * 0, or -EAGAIN.
  */
 int store_lock_file(int fd, bool alone);
+
+/*
+ * Make the file, as it is found, durable: a process that put it in its place
+ * may have been killed before it was.  0 or -errno.
+ */
+int store_settle(const struct store *s);
+
+/* Are both the same file with the same contents, as far as that shows? */
+bool store_is_same(const struct stat *a, const struct stat *b);
 
 /* Remember the file, as it is now, for the one that was saved last. */
 void store_remember(struct store *s);

@@ -235,6 +235,24 @@ static void take_over(struct store *s)
 	memcpy(s->seen.edge, w->edge, sizeof(w->edge));
 }
 
+bool store_has_no_links(int error)
+{
+	enum { ENOTSUPP_OF_KERNEL = 524 }; /* which NFS lets through */
+
+	return error == EPERM || error == EOPNOTSUPP || error == ENOSYS ||
+	       error == EMLINK || error == ENOTSUPP_OF_KERNEL;
+}
+
+int store_settle(const struct store *s)
+{
+	int err = sync_fd(s->file);
+
+	if (err == 0)
+		err = sync_fd(s->dir);
+	/* Some filesystems have nothing to sync. */
+	return err == -EINVAL || err == -ENOTSUP || err == -EROFS ? 0 : err;
+}
+
 /*
  * Give the temporary file a name that nothing has: -EEXIST.  A link, since not
  * every filesystem knows RENAME_NOREPLACE; where there are none, we look.
@@ -245,7 +263,7 @@ static int name_new(const struct store *s, const char *name)
 		(void)unlinkat(s->dir, s->temp_name, 0);
 		return 0;
 	}
-	if (errno != EPERM && errno != EOPNOTSUPP && errno != EMLINK)
+	if (!store_has_no_links(errno))
 		return store_failed();
 	if (faccessat(s->dir, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		return -EEXIST;
@@ -321,7 +339,7 @@ bool store_is_beside(const struct store *s)
 
 	return s->beside &&
 	       fstatat(s->dir, s->beside_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       st.st_dev == s->beside_dev && st.st_ino == s->beside_ino;
+	       store_is_same(&st, &s->beside_seen);
 }
 
 int store_commit_beside(struct store *s)
@@ -339,8 +357,7 @@ int store_commit_beside(struct store *s)
 		err = store_failed();
 	if (err == 0) {
 		s->beside = true;
-		s->beside_dev = s->out->st.st_dev;
-		s->beside_ino = s->out->st.st_ino;
+		s->beside_seen = s->out->st;
 		err = sync_fd(s->dir);
 	}
 	store_abort(s);

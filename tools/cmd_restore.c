@@ -135,7 +135,7 @@ static int keep(struct store *s, const struct blob *now, bool in_place)
 	const uint64_t number = params_of(now).generation;
 	int err = in_place ? -EPERM : history_keep(s, &all, number);
 
-	if (err == -EPERM || err == -EOPNOTSUPP || err == -EMLINK)
+	if (err != 0 && store_has_no_links(-err))
 		err = history_copy(s, now, number);
 	return err;
 }

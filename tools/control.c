@@ -271,10 +271,11 @@ uint64_t control_number(const char *body, const char *key)
 	return 0;
 }
 
-/* Connect to the daemon.  A descriptor, or -ECONNREFUSED. */
-static int connect_to(uid_t owner, dev_t dev)
+/* Connect to the daemon.  A descriptor, -ECONNREFUSED or -ETIMEDOUT. */
+static int connect_to(uid_t owner, dev_t dev, const struct timeval *patience)
 {
 	struct sockaddr_un a;
+	int err = -ECONNREFUSED;
 
 	for (unsigned n = 0; n < RUNDIR_COUNT; n++) {
 		int fd;
@@ -284,11 +285,18 @@ static int connect_to(uid_t owner, dev_t dev)
 		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 		if (fd < 0)
 			return -errno;
+		if (patience != NULL) {
+			(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, patience,
+					 sizeof(*patience));
+			(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, patience,
+					 sizeof(*patience));
+		}
 		if (connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0)
 			return fd;
+		err = errno == EAGAIN ? -ETIMEDOUT : err;
 		(void)close(fd);
 	}
-	return -ECONNREFUSED;
+	return err;
 }
 
 void control_forget(uid_t owner, dev_t dev)
@@ -367,16 +375,15 @@ int control_ask(struct control_answer *ret, uid_t owner, dev_t dev,
 {
 	const struct timeval patience = {.tv_sec = STATUS_SECONDS};
 	char request[WORD_MAX], *text = NULL, *end;
-	int fd = connect_to(owner, dev), err, peer;
+	/* The others wait for a disk. */
+	const bool is_status = strcmp(word, "status") == 0;
+	int fd = connect_to(owner, dev, is_status ? &patience : NULL);
+	int err, peer;
 	int len = snprintf(request, sizeof(request), "%s\n", word);
 
 	if (fd < 0)
 		return fd;
 	peer = strcmp(word, "lock") == 0 ? open_peer(fd) : -1;
-	/* The others wait for a disk. */
-	if (strcmp(word, "status") == 0)
-		(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience,
-				 sizeof(patience));
 	err = send(fd, request, (size_t)len, MSG_NOSIGNAL) == len ? 0 : -EIO;
 	if (err == 0)
 		err = read_text(fd, &text);

@@ -421,17 +421,22 @@ static void stop(struct daemon *d)
 
 	mount_stop(d->mount);
 	autoseal_stop(d->autoseal);
+	d->autoseal = NULL; /* a seal may still end */
 	if (d->saver != NULL)
 		s = saver_state(d->saver);
 	/* Only a loop that broke leaves anything to do here. */
 	if (s.dirty && !is_safe && saver_flush(d->saver) != 0)
 		msg_log(LOG_ERR, "%s: the last changes could not be saved",
 			store_path(d->vault.store));
+	if (d->saver != NULL)
+		s = saver_state(d->saver);
 	saver_stop(d->saver);
 	pin_free(d->pin);
 	if (d->mount != NULL && !is_gone)
 		dir = hold_root(d, &place);
 	mount_end(d->mount, &place);
+	/* Now that its folder cannot be in the mount any more. */
+	(void)seen_note(&s.params);
 	if (place.dir != NULL && geteuid() == 0)
 		utab_remove(place.dir);
 	if (place.root >= 0)

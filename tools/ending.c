@@ -20,6 +20,7 @@ struct ending {
 	bool is_gone;	/* unmounted from outside */
 	bool is_frozen; /* it takes no more changes */
 	bool is_safe;
+	bool is_beside_tried; /* a conflict copy of all there is */
 	struct rescue rescue;
 	struct sealing_place place;
 	int save_error;	 /* why it has to be rescued */
@@ -165,6 +166,13 @@ static void end_without_save(struct ending *e, int err)
 		finish(e, err);
 		return;
 	}
+	/* What is there may be older than the last change. */
+	if (err == -ESTALE && !e->is_beside_tried) {
+		e->is_beside_tried = true;
+		save(e);
+		return;
+	}
+	e->is_beside_tried = false;
 	e->save_error = err;
 	err = saver_rescue(e->parts.saver, &e->place, on_rescued, e);
 	if (err != 0)

@@ -60,13 +60,13 @@ static void print_envelope(const char *body)
 	(void)putchar('\n');
 }
 
-static void print_text(const struct mounted *m, const char *body)
+static void print_text(const struct mounted *m, const char *body, bool is_dead)
 {
 	char used[32], limit[32], locked[32];
 
 	(void)printf("vault       %s\n", m->vault);
 	(void)printf("mounted at  %s\n", m->dir);
-	if (body == NULL && stale_is_dead(m)) {
+	if (is_dead) {
 		(void)printf("state       dead: its daemon has died; 'tazpod "
 			     "lock %s', or unlocking there, ends it\n",
 			     m->dir);
@@ -117,7 +117,7 @@ static json_t *json_path(const char *path)
 	return s;
 }
 
-static json_t *to_json(const struct mounted *m, const char *body)
+static json_t *to_json(const struct mounted *m, const char *body, bool is_dead)
 {
 	static const char *const numbers[] = {
 		"pid",	      "format",	      "generation",   "sealed_ns",
@@ -130,7 +130,7 @@ static json_t *to_json(const struct mounted *m, const char *body)
 	(void)json_object_set_new(o, "vault", json_path(m->vault));
 	(void)json_object_set_new(o, "mount", json_path(m->dir));
 	(void)json_object_set_new(o, "answers", json_boolean(body != NULL));
-	if (body == NULL && stale_is_dead(m))
+	if (is_dead)
 		(void)json_object_set_new(o, "state", json_string("dead"));
 	if (body == NULL)
 		return o;
@@ -144,13 +144,14 @@ static json_t *to_json(const struct mounted *m, const char *body)
 }
 
 /* Ask m's daemon.  The caller frees the body, which is NULL without answer. */
-static char *ask(const struct mounted *m)
+static char *ask(const struct mounted *m, bool *is_dead)
 {
 	struct control_answer answer = {0};
+	int err = control_ask(&answer, m->owner, m->dev, "status");
 
-	if (control_ask(&answer, m->owner, m->dev, "status") != 0)
-		return NULL;
-	return answer.body;
+	/* One that hangs would let us hang, too, if we looked at its mount. */
+	*is_dead = err != 0 && err != -ETIMEDOUT && stale_is_dead(m);
+	return err == 0 ? answer.body : NULL;
 }
 
 enum exit_code status_print(const struct mounted *m, const struct mounted *one,
@@ -161,19 +162,21 @@ enum exit_code status_print(const struct mounted *m, const struct mounted *one,
 	size_t shown = 0;
 
 	for (; m != NULL; m = m->next) {
+		bool is_dead;
 		char *body;
 
 		if (one != NULL ? m != one
 				: m->owner != geteuid() && geteuid() != 0)
 			continue;
-		body = ask(m);
+		body = ask(m, &is_dead);
 		silent = silent || body == NULL;
 		if (json) {
-			(void)json_array_append_new(all, to_json(m, body));
+			(void)json_array_append_new(all,
+						    to_json(m, body, is_dead));
 		} else {
 			if (shown > 0)
 				(void)putchar('\n');
-			print_text(m, body);
+			print_text(m, body, is_dead);
 		}
 		shown++;
 		free(body);

@@ -130,6 +130,16 @@ holds "and that one stays" is_mounted "$M/inner"
 umount "$M/inner"
 holds "until it has gone" lock "$M"
 
+## A daemon that hangs
+
+mount_vault "$V" "$M"
+pid=$(daemon_of "$M")
+kill -STOP "$pid"
+run timeout 20 "$TAZPOD" status
+like "$status $(cat "$W/out")" "does not answer" "status does not wait for ever"
+kill -CONT "$pid"
+lock "$M"
+
 ## Restoring to where nothing can be renamed
 
 mount_vault "$V" "$M"

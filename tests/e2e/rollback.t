@@ -151,6 +151,20 @@ if "$PY" -c 'import cryptography' 2>/dev/null; then
 	lock "$M"
 fi
 
+## What is sealed by itself, or by fsync, and never saved counts, too
+
+new_vault "$W/quiet"
+mount_vault "$W/quiet" "$M"
+cp "$W/quiet" "$W/quiet.old"
+for i in 1 2 3; do
+	echo "$i" >"$M/file"
+	sync "$M/file"
+done
+lock "$M"
+mv "$W/quiet.old" "$W/quiet"
+run mount_vault "$W/quiet" "$M"
+is "$status" 8 "seals that nobody asked for are noted as well"
+
 ## Where nothing can be noted
 
 chmod 755 "$STATE"

@@ -509,6 +509,16 @@ static void what_was_kept_beside_and_is_gone_is_kept_again(void **state)
 	assert_int_equal(unlink(in_folder(name)), 0);
 	assert_int_equal(saver_flush(saver), -ESTALE);
 	assert_true(find_beside(name));
+	/* Another one in its place is not ours to replace. */
+	write_file(name, "somebody's", 10);
+	(void)saver_flush(saver);
+	assert_false(saver_state(saver).beside);
+	/* Nor does it hold what comes after it. */
+	assert_int_equal(unlink(in_folder(name)), 0);
+	assert_int_equal(saver_flush(saver), -ESTALE);
+	assert_true(saver_state(saver).beside);
+	change("2");
+	assert_false(saver_state(saver).beside);
 }
 
 static void stop_waits_for_the_seal_under_way_and_tells(void **state)

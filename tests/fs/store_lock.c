@@ -6,8 +6,22 @@
 
 #include <errno.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 static const struct blob blob = {(uint8_t *)"a new vault", 11};
+
+/* link(2) is this program's own, so that there can be none. */
+static int link_error;
+
+int linkat(int from_dir, const char *from, int to_dir, const char *to,
+	   int flags)
+{
+	if (link_error != 0) {
+		errno = link_error;
+		return -1;
+	}
+	return (int)syscall(SYS_linkat, from_dir, from, to_dir, to, flags);
+}
 
 static int open_error(int (*open)(struct store **, const char *))
 {
@@ -72,6 +86,32 @@ static void a_new_vault_replaces_nothing(void **state)
 	store_close(s);
 }
 
+static void no_links_are_needed(void **state)
+{
+	static const int errors[] = {EPERM, EOPNOTSUPP, ENOSYS, EMLINK, 524};
+	struct store *s = NULL;
+	struct blob got;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(errors); i++) {
+		assert_int_equal(store_create(&s, in_folder("v")), 0);
+		link_error = errors[i];
+		assert_int_equal(store_save(s, &blob), 0);
+		store_close(s);
+		/* But nothing is replaced for want of them. */
+		assert_int_equal(unlink(in_folder("v")), 0);
+		assert_int_equal(store_create(&s, in_folder("v")), 0);
+		write_file("v", "other", 5);
+		assert_int_equal(store_save(s, &blob), -EEXIST);
+		got = slurp(in_folder("v"));
+		assert_int_equal(got.len, 5);
+		blob_free(&got);
+		link_error = 0;
+		store_close(s);
+		assert_int_equal(unlink(in_folder("v")), 0);
+	}
+}
+
 /* Root locks somebody's vault, and they can after that. */
 static void the_lock_file_belongs_to_the_owner_of_the_vault(void **state)
 {
@@ -131,6 +171,7 @@ int main(void)
 		in_new_folder(a_new_vault_replaces_nothing),
 		in_new_folder(the_lock_file_belongs_to_the_owner_of_the_vault),
 		in_new_folder(a_long_name_is_kept_beside_too),
+		in_new_folder(no_links_are_needed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
