@@ -235,19 +235,6 @@ int history_copy(struct store *s, const struct blob *b, uint64_t number)
 	return err;
 }
 
-bool history_is_dated(const char *text)
-{
-	static const char shape[] = "00000000T000000Z";
-
-	for (size_t i = 0; i < sizeof(shape); i++) {
-		const bool is_digit = text[i] >= '0' && text[i] <= '9';
-
-		if (shape[i] == '0' ? !is_digit : text[i] != shape[i])
-			return false;
-	}
-	return true;
-}
-
 bool history_conflict(char name[static NAME_MAX + 1], const struct store *s)
 {
 	const size_t len = store_stem(s);
@@ -258,7 +245,7 @@ bool history_conflict(char name[static NAME_MAX + 1], const struct store *s)
 	while (d != NULL && (e = readdir(d)) != NULL)
 		if (strncmp(e->d_name, s->name, len) == 0 &&
 		    strncmp(e->d_name + len, ".conflict-", 10) == 0 &&
-		    history_is_dated(e->d_name + len + 10) &&
+		    store_is_date(e->d_name + len + 10) &&
 		    strcmp(e->d_name, name) > 0)
 			(void)snprintf(name, NAME_MAX + 1, "%s", e->d_name);
 	if (d != NULL)

@@ -61,9 +61,6 @@ int history_copy(struct store *s, const struct blob *b, uint64_t number);
  */
 bool history_conflict(char name[static NAME_MAX + 1], const struct store *s);
 
-/* Is text a time as such names end with, 20261231T235959Z? */
-bool history_is_dated(const char *text);
-
 /* Read an older vault: store_load() with its number. */
 int history_load(struct blob *ret, const struct store *s, uint64_t number,
 		 uint64_t limit);

@@ -382,13 +382,18 @@ static int read_ending(struct ending *ret, int fd)
 	return err;
 }
 
-/* Finish, or undo, what a replacement before has left of len bytes. */
-static int heal(int fd, uint64_t len)
+int inplace_heal(int fd)
 {
-	struct blob file = {malloc(len), len};
+	struct blob file = {0};
 	struct inplace_found f;
-	int err = file.data != NULL ? read_at(fd, file.data, len, 0) : -ENOMEM;
+	struct stat st;
+	int err;
 
+	if (fstat(fd, &st) != 0)
+		return failed();
+	file.len = (size_t)st.st_size;
+	file.data = malloc(file.len + 1); /* not of 0 bytes */
+	err = file.data != NULL ? read_at(fd, file.data, file.len, 0) : -ENOMEM;
 	if (err == 0)
 		err = inplace_find(&f, &file);
 	if (err == 0)
@@ -408,7 +413,7 @@ int inplace_replace(int fd, const struct blob *b)
 		return -EINVAL;
 	err = read_ending(&old, fd);
 	if (err == 0 && old.journal) {
-		err = heal(fd, old.len);
+		err = inplace_heal(fd);
 		if (err == 0)
 			err = read_ending(&old, fd);
 	}

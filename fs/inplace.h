@@ -61,6 +61,13 @@ int inplace_repair(int fd, const struct blob *file,
 		   const struct inplace_found *f);
 
 /*
+ * Read the file through fd, find and repair.  A file without a journal is left
+ * alone.  0, -ENOMEM, the errors of both, or the -errno of the step that
+ * failed.
+ */
+int inplace_heal(int fd);
+
+/*
  * Replace the contents of the file by b, durably.  fd as above.  A journal
  * that is there is repaired first.
  *

@@ -40,6 +40,29 @@ static char *side_name(const char *name, const char *suffix)
 	return asprintf(&s, ".%s%s", name, suffix) < 0 ? NULL : s;
 }
 
+void store_date(char text[static STORE_DATE_LEN + 1])
+{
+	const time_t now = time(NULL);
+	struct tm tm;
+
+	if (gmtime_r(&now, &tm) == NULL ||
+	    strftime(text, STORE_DATE_LEN + 1, "%Y%m%dT%H%M%SZ", &tm) == 0)
+		text[0] = '\0';
+}
+
+bool store_is_date(const char *text)
+{
+	static const char shape[] = "00000000T000000Z";
+
+	for (size_t i = 0; i < sizeof(shape); i++) {
+		const bool is_digit = text[i] >= '0' && text[i] <= '9';
+
+		if (shape[i] == '0' ? !is_digit : text[i] != shape[i])
+			return false;
+	}
+	return true;
+}
+
 /* What comes behind the name of a vault in that of a conflict copy. */
 #define CONFLICT_DATE ".conflict-20261231T235959Z"
 
@@ -54,13 +77,9 @@ size_t store_stem(const struct store *s)
 /* The name of s's conflict copy; NULL if out of memory. */
 static char *dated_name(const struct store *s)
 {
-	const time_t now = time(NULL);
-	char date[32] = "";
-	struct tm tm;
-	char *name;
+	char date[STORE_DATE_LEN + 1], *name;
 
-	if (gmtime_r(&now, &tm) != NULL)
-		(void)strftime(date, sizeof(date), "%Y%m%dT%H%M%SZ", &tm);
+	store_date(date);
 	return asprintf(&name, "%.*s.conflict-%s", (int)store_stem(s), s->name,
 			date) < 0
 		       ? NULL
@@ -406,24 +425,11 @@ void store_remember(struct store *s)
 
 int store_repair(struct store *s)
 {
-	struct inplace_found found;
-	struct blob b = {0};
 	int err;
 
 	if (!s->is_in_place)
 		return 0;
-	b.len = (size_t)s->seen.st.st_size;
-	b.data = file_alloc(b.len);
-	if (b.data == NULL)
-		return -ENOMEM;
-	err = lseek(s->file, 0, SEEK_SET) < 0
-		      ? store_failed()
-		      : read_all(s->file, b.data, b.len);
-	if (err == 0)
-		err = inplace_find(&found, &b);
-	if (err == 0)
-		err = inplace_repair(s->file, &b, &found);
-	blob_free(&b);
+	err = inplace_heal(s->file);
 	store_remember(s);
 	return err;
 }

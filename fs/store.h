@@ -120,6 +120,15 @@ int store_commit_beside(struct store *s);
 /* Is what the last store_commit_beside() has left still there? */
 bool store_is_beside(const struct store *s);
 
+/* How times are written in the names of files: 20261231T235959Z. */
+enum { STORE_DATE_LEN = 16 };
+
+/* Write the time of now, UTC, or nothing if it cannot be written so. */
+void store_date(char text[static STORE_DATE_LEN + 1]);
+
+/* Is text such a time, and nothing else? */
+bool store_is_date(const char *text);
+
 /* Is error (errno) what link(2) says where there are no hard links? */
 bool store_has_no_links(int error);
 

@@ -2,14 +2,12 @@
 #include "rescue.h"
 
 #include "crypto/digest.h"
-#include "fs/history.h"
 #include "statedir.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 enum { DIGEST_SHOWN = 8 };
 
@@ -64,14 +62,12 @@ static int join(char ret[static PATH_MAX], const char *dir, const char *name,
 
 int rescue_open(void *ctx, unsigned attempt, struct store **ret)
 {
-	char dir[PATH_MAX], prefix[PATH_MAX], suffix[64], when[32] = "";
-	const time_t now = time(NULL);
+	char dir[PATH_MAX], prefix[PATH_MAX], suffix[64];
+	char when[STORE_DATE_LEN + 1];
 	struct rescue *r = ctx;
-	struct tm tm;
 	int err = 1;
 
-	if (gmtime_r(&now, &tm) != NULL)
-		(void)strftime(when, sizeof(when), "%Y%m%dT%H%M%SZ", &tm);
+	store_date(when);
 	if (attempt == 0) {
 		(void)snprintf(suffix, sizeof(suffix), ".rescue-%s", when);
 		err = store_create_near(ret, r->store, suffix);
@@ -98,7 +94,7 @@ static bool find_last(char ret[static PATH_MAX], const char *dir,
 
 	while (d != NULL && (e = readdir(d)) != NULL)
 		if (strncmp(e->d_name, prefix, strlen(prefix)) == 0 &&
-		    history_is_dated(e->d_name + strlen(prefix)) &&
+		    store_is_date(e->d_name + strlen(prefix)) &&
 		    strcmp(e->d_name, name) > 0)
 			(void)snprintf(name, sizeof(name), "%s", e->d_name);
 	if (d != NULL)
