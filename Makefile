@@ -39,6 +39,8 @@ objs = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c))
 
 PROGRAMS := $(B)/tazpodfs $(B)/tazpod $(B)/mount.tazpodfs $(B)/umount.tazpodfs
 MAINS    := $(PROGRAMS:$(B)/%=$(B)/tools/%.o)
+# The malloc of what holds secrets; no library has it, so that tests keep theirs.
+HEAP     := $(B)/tools/heap.o
 
 .PHONY: all check unit asan tsan model torture faults lint demo deps bench \
 	bench-seal fuzz install uninstall clean
@@ -52,24 +54,24 @@ TOOLS  := $(B)/libtz-tools.a
 
 $(CRYPTO): $(call objs,crypto)
 $(FS):     $(call objs,fs)
-$(TOOLS):  $(filter-out $(MAINS),$(call objs,tools))
+$(TOOLS):  $(filter-out $(MAINS) $(HEAP),$(call objs,tools))
 
 CRYPTO_LIBS = $(CRYPTO) $(call libs,libcrypto nettle libbsd)
 FS_LIBS     = $(FS) $(CRYPTO_LIBS) $(call libs,libarchive fuse3 libzstd zlib) -lisal
 TOOLS_LIBS  = $(TOOLS) $(FS_LIBS) $(call libs,jansson mount)
 
-$(B)/tazpodfs: $(B)/tools/tazpodfs.o $(TOOLS) $(FS) $(CRYPTO)
+$(B)/tazpodfs: $(B)/tools/tazpodfs.o $(HEAP) $(TOOLS) $(FS) $(CRYPTO)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(TOOLS_LIBS)
-$(B)/tazpod: $(B)/tools/tazpod.o $(TOOLS) $(FS) $(CRYPTO)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(HEAP) $(TOOLS_LIBS)
+$(B)/tazpod: $(B)/tools/tazpod.o $(HEAP) $(TOOLS) $(FS) $(CRYPTO)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(TOOLS_LIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(HEAP) $(TOOLS_LIBS)
 $(B)/mount.tazpodfs: $(B)/tools/mount.tazpodfs.o $(TOOLS)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(TOOLS)
-$(B)/umount.tazpodfs: $(B)/tools/umount.tazpodfs.o $(TOOLS) $(FS) $(CRYPTO)
+$(B)/umount.tazpodfs: $(B)/tools/umount.tazpodfs.o $(HEAP) $(TOOLS) $(FS) $(CRYPTO)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(TOOLS_LIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(HEAP) $(TOOLS_LIBS)
 
 $(B)/%.a:
 	$(call say,AR,$@)

@@ -12,10 +12,13 @@ static int append(void *ctx, const uint8_t *buf, size_t len)
 		return 0;
 	if (len > b->room - b->blob.len) {
 		size_t room = b->blob.len + len + b->blob.len / 2;
-		uint8_t *data = realloc(b->blob.data, room);
+		uint8_t *data = blob_alloc(room);
 
 		if (data == NULL)
 			return -ENOMEM;
+		if (b->blob.len > 0)
+			memcpy(data, b->blob.data, b->blob.len);
+		mem_free(b->blob.data);
 		b->blob.data = data;
 		b->room = room;
 	}

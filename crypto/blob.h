@@ -2,25 +2,31 @@
 #ifndef TZ_BLOB_H
 #define TZ_BLOB_H
 
+#include "mem.h"
 #include "stream.h"
 
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 
 /*
  * Sealed bytes, in ordinary memory: safe to write to disk or to the network.
  * {0} is a valid empty blob.
  */
 struct blob {
-	uint8_t *data;
+	uint8_t *data; /* of blob_alloc() */
 	size_t len;
 };
+
+/* Memory for len sealed bytes, or NULL. */
+static inline uint8_t *blob_alloc(size_t len)
+{
+	return mem_alloc_in(MEM_PLAIN, len);
+}
 
 /* Release b's bytes and leave it empty.  An empty blob is a no-op. */
 static inline void blob_free(struct blob *b)
 {
-	free(b->data);
+	mem_free(b->data);
 	*b = (struct blob){0};
 }
 

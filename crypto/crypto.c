@@ -9,7 +9,7 @@ static void *lib_malloc(size_t size, const char *file, int line)
 {
 	(void)file;
 	(void)line;
-	return mem_alloc(size);
+	return mem_alloc_in(MEM_KEYS, size);
 }
 
 static void lib_free(void *p, const char *file, int line)

@@ -4,8 +4,9 @@
 
 /*
  * Prepare this process for secrets: mem_harden(), then put all that libcrypto
- * allocates into locked memory, since key schedules and HMAC states are keys.
- * To be called once, after the last fork and before any use of libcrypto.
+ * allocates into the memory of keys, since key schedules and HMAC states are
+ * keys.  To be called once, in the main thread, after the last fork and before
+ * any use of libcrypto.
  *
  * Returns 0, or
  *	-ENOMEM	memory cannot be locked

@@ -2,6 +2,7 @@
 #include "kdf.h"
 
 #include "mem.h"
+#include "stack.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -78,14 +79,6 @@ static int derive_argon2id(uint8_t *key, const struct kdf_cost *cost,
 	return derive("ARGON2ID", key, KDF_KEY_LEN, params);
 }
 
-/* What a library has left of a key on the stack, below its caller. */
-__attribute__((noinline)) static void wipe_stack(void)
-{
-	uint8_t below[4096];
-
-	explicit_bzero(below, sizeof(below));
-}
-
 /*
  * By nettle, which takes memory of ours for its state and half the time of
  * OpenSSL 3.0: that allocates in each iteration.
@@ -93,7 +86,7 @@ __attribute__((noinline)) static void wipe_stack(void)
 static int derive_pbkdf2(uint8_t *key, const struct kdf_cost *cost,
 			 const uint8_t *salt, const struct secret *pass)
 {
-	struct hmac_sha256_ctx *hmac = mem_alloc(sizeof(*hmac));
+	struct hmac_sha256_ctx *hmac = mem_alloc_in(MEM_KEYS, sizeof(*hmac));
 
 	if (hmac == NULL)
 		return -ENOMEM;
@@ -101,7 +94,7 @@ static int derive_pbkdf2(uint8_t *key, const struct kdf_cost *cost,
 	PBKDF2(hmac, hmac_sha256_update, hmac_sha256_digest, SHA256_DIGEST_SIZE,
 	       cost->rounds, KDF_SALT_LEN, salt, KDF_KEY_LEN, key);
 	mem_free(hmac);
-	wipe_stack();
+	stack_wipe();
 	return 0;
 }
 

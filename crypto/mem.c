@@ -1,295 +1,52 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * An arena of chunks (chunk.h).  A run of units serves one large piece or, as
- * a slab, many small ones of one size class.  Pieces that fit no chunk get a
- * mapping of their own, with the same start and the same guards.
- *
- * Free memory is always zero, which makes every allocation zeroed for free.
- */
 #include "mem.h"
 
-#include "chunk.h"
-#include "pages.h"
-#include "poison.h"
+#include "arena.h"
+#include "stack.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 enum {
-	SMALL_MAX = 2048, /* the largest piece that shares its run */
-	RUN_MAX = CHUNK_UNITS / 2,
-	HUGE_HEADER = 64,
-	MAGIC_HUGE = 0x74617a32,
 	ATTEMPTS = 8,
 	/* A chunk in which the largest piece finds no room is so full. */
-	RESERVE_BYTES = CHUNK_SIZE - CHUNK_HEADER_UNITS * CHUNK_UNIT -
+	RESERVE_BYTES = CHUNK_SIZE - CHUNK_HEADER_MAX * CHUNK_UNIT -
 			(MEM_PIECE_MAX - CHUNK_UNIT),
+	EARLY = MEM_POOLS, /* the heap before mem_harden() */
 };
 
-static const uint16_t classes[CHUNK_CLASSES] = {
-	16,  32,  48,  64,  80,	 96,  112, 128,	 160,  192,  224,  256,
-	320, 384, 448, 512, 640, 768, 896, 1024, 1280, 1536, 1792, 2048,
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct pool pools[] = {
+	[MEM_COMMON] = {.kind = PAGES_SECRET, .limited = true},
+	[MEM_RESERVE] = {.kind = PAGES_SECRET, .limited = true, .whole = true},
+	[MEM_CACHE] = {.kind = PAGES_SECRET, .limited = true},
+	[MEM_EXTENTS] = {.kind = PAGES_SECRET, .limited = true},
+	[MEM_KEYS] = {.kind = PAGES_SECRET},
+	[MEM_BOUNCE] = {.kind = PAGES_LOCKED},
+	[MEM_PLAIN] = {.kind = PAGES_PLAIN},
+	[EARLY] = {.kind = PAGES_PLAIN},
 };
-
-/* A free piece of a slab; its first bytes link it to the next one. */
-struct piece {
-	struct piece *next;
-};
-
-/* The start of a mapping that holds one piece. */
-struct huge {
-	uint32_t magic;
-	size_t size; /* what was asked for */
-	size_t bytes;
-	struct huge *next, *prev;
-};
-_Static_assert(sizeof(struct huge) <= HUGE_HEADER, "huge header");
-
-static struct {
-	pthread_mutex_t lock;
-	struct pool common, reserve, cache;
-	struct huge *huge;
-} arena = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static struct {
 	bool (*fn)(void *ctx);
 	void *ctx;
 } pressure;
 
+static bool hardened;
 static _Thread_local enum mem_pool in_use;
-
-static struct pool *pool_in_use(void)
-{
-	switch (in_use) {
-	case MEM_RESERVE:
-		return &arena.reserve;
-	case MEM_CACHE:
-		return &arena.cache;
-	default:
-		return &arena.common;
-	}
-}
-
-static struct run **partial_of(const struct run *r)
-{
-	return &chunk_of(r)->pool->partial[r->class];
-}
-
-static void partial_add(struct run *r)
-{
-	struct run **list = partial_of(r);
-
-	r->prev = NULL;
-	r->next = *list;
-	if (r->next != NULL)
-		r->next->prev = r;
-	*list = r;
-}
-
-static void partial_remove(struct run *r)
-{
-	if (r->prev != NULL)
-		r->prev->next = r->next;
-	else
-		*partial_of(r) = r->next;
-	if (r->next != NULL)
-		r->next->prev = r->prev;
-	r->next = r->prev = NULL;
-}
-
-static size_t class_of(size_t size)
-{
-	size_t class = 0;
-
-	while (classes[class] < size)
-		class ++;
-	return class;
-}
-
-/* How many units a slab of pieces of size bytes has. */
-static size_t slab_units(size_t size)
-{
-	return size <= 256 ? 1 : 4;
-}
-
-static struct run *slab_new(size_t class)
-{
-	size_t size = classes[class];
-	size_t units = slab_units(size);
-	struct run *r = chunk_run_new(pool_in_use(), units, CHUNK_SLAB);
-	uint8_t *start;
-
-	if (r == NULL)
-		return NULL;
-	r->class = (uint8_t) class;
-	start = chunk_run_start(r);
-	ASAN_UNPOISON_MEMORY_REGION(start, units * CHUNK_UNIT);
-	for (size_t i = units * CHUNK_UNIT / size; i-- > 0;) {
-		struct piece *p = (struct piece *)(start + i * size);
-
-		p->next = r->free;
-		r->free = p;
-	}
-	ASAN_POISON_MEMORY_REGION(start, units * CHUNK_UNIT);
-	partial_add(r);
-	return r;
-}
-
-static void *small_alloc(size_t size)
-{
-	size_t class = class_of(size);
-	struct run *r;
-	struct piece *p;
-
-	r = pool_in_use()->partial[class];
-	if (r == NULL)
-		r = slab_new(class);
-	if (r == NULL)
-		return NULL;
-	p = r->free;
-	ASAN_UNPOISON_MEMORY_REGION(p, classes[class]);
-	r->free = p->next;
-	p->next = NULL;
-	r->used++;
-	if (r->free == NULL)
-		partial_remove(r);
-	return p;
-}
-
-static void small_free(struct run *r, void *ptr)
-{
-	struct piece *p = ptr;
-	size_t size = classes[r->class];
-
-	explicit_bzero(ptr, size);
-	if (r->free == NULL)
-		partial_add(r);
-	r->used--;
-	if (r->used > 0) {
-		p->next = r->free;
-		r->free = p;
-		ASAN_POISON_MEMORY_REGION(ptr, size);
-		return;
-	}
-	partial_remove(r);
-	/* All that is left in the run are the links between its pieces. */
-	ASAN_UNPOISON_MEMORY_REGION(chunk_run_start(r),
-				    (size_t)r->units * CHUNK_UNIT);
-	explicit_bzero(chunk_run_start(r), (size_t)r->units * CHUNK_UNIT);
-	chunk_run_free(r);
-}
-
-static void *huge_alloc(size_t size)
-{
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	size_t bytes = (size + HUGE_HEADER + page - 1) & ~(page - 1);
-	struct huge *h;
-
-	if (bytes < size)
-		return NULL;
-	h = pages_lock(bytes, CHUNK_SIZE);
-	if (h == NULL)
-		return NULL;
-	h->magic = MAGIC_HUGE;
-	h->size = size;
-	h->bytes = bytes;
-	h->next = arena.huge;
-	if (h->next != NULL)
-		h->next->prev = h;
-	arena.huge = h;
-	return (uint8_t *)h + HUGE_HEADER;
-}
-
-static void huge_free(struct huge *h)
-{
-	if (h->prev != NULL)
-		h->prev->next = h->next;
-	else
-		arena.huge = h->next;
-	if (h->next != NULL)
-		h->next->prev = h->prev;
-	explicit_bzero((uint8_t *)h + HUGE_HEADER, h->bytes - HUGE_HEADER);
-	pages_free(h, h->bytes);
-}
-
-static void *run_alloc(size_t size)
-{
-	size_t units = (size + CHUNK_UNIT - 1) / CHUNK_UNIT;
-	struct run *r = chunk_run_new(pool_in_use(), units, CHUNK_RUN);
-
-	if (r == NULL)
-		return NULL;
-	ASAN_UNPOISON_MEMORY_REGION(chunk_run_start(r), units * CHUNK_UNIT);
-	return chunk_run_start(r);
-}
-
-/* The run that the piece p is of; a pointer not ours ends the process. */
-static struct run *run_of(void *p)
-{
-	struct chunk *c = chunk_of(p);
-	struct run *r;
-	size_t at;
-
-	if (c->magic != CHUNK_MAGIC)
-		abort();
-	r = &c->runs[((uintptr_t)p - (uintptr_t)c) / CHUNK_UNIT];
-	r = &c->runs[r->first];
-	at = (size_t)((uint8_t *)p - chunk_run_start(r));
-	if (r->kind == CHUNK_RUN && at == 0)
-		return r;
-	if (r->kind == CHUNK_SLAB && at % classes[r->class] == 0 &&
-	    at + classes[r->class] <= (size_t)r->units * CHUNK_UNIT)
-		return r;
-	abort();
-}
-
-/* The mapping that p is alone in, or NULL. */
-static struct huge *huge_of(void *p)
-{
-	struct huge *h = (struct huge *)chunk_of(p);
-
-	if (h->magic != MAGIC_HUGE)
-		return NULL;
-	if ((uint8_t *)p != (uint8_t *)h + HUGE_HEADER)
-		abort();
-	return h;
-}
-
-static size_t usable(void *p)
-{
-	struct huge *h = huge_of(p);
-	struct run *r;
-
-	if (h != NULL)
-		return h->bytes - HUGE_HEADER;
-	r = run_of(p);
-	return r->kind == CHUNK_SLAB ? classes[r->class]
-				     : (size_t)r->units * CHUNK_UNIT;
-}
-
-static void *alloc(size_t size)
-{
-	if (size <= SMALL_MAX)
-		return small_alloc(size);
-	if (size <= (size_t)RUN_MAX * CHUNK_UNIT)
-		return run_alloc(size);
-	return huge_alloc(size);
-}
 
 /* Has something been given back that was kept for later? */
 static bool find_room(void)
 {
 	bool found = false;
 
-	while (chunk_trim(&arena.common, 0) || chunk_trim(&arena.cache, 0))
-		found = true;
+	for (size_t i = 0; i < MEM_PLAIN; i++)
+		while (i != MEM_RESERVE && chunk_trim(&pools[i], 0))
+			found = true;
 	return found;
 }
 
@@ -305,65 +62,83 @@ void mem_on_pressure(bool (*fn)(void *ctx), void *ctx)
 	pressure.ctx = ctx;
 }
 
-static void *try_alloc(size_t size)
+typedef void *alloc_fn(struct pool *pool, size_t size);
+
+static void *try_alloc(struct pool *pool, size_t size, alloc_fn *alloc)
 {
 	void *p;
 
-	(void)pthread_mutex_lock(&arena.lock);
-	p = alloc(size);
+	(void)pthread_mutex_lock(&lock);
+	p = alloc(pool, size);
 	if (p == NULL && find_room())
-		p = alloc(size);
-	(void)pthread_mutex_unlock(&arena.lock);
+		p = alloc(pool, size);
+	(void)pthread_mutex_unlock(&lock);
 	return p;
 }
 
-void *mem_alloc(size_t size)
+static void *alloc_from(struct pool *pool, size_t size, alloc_fn *alloc)
 {
 	void *p;
 
 	if (size == 0)
 		size = 1;
-	p = try_alloc(size);
+	p = try_alloc(pool, size, alloc);
 	/* What is freed may be somebody else's before it can be ours. */
 	for (unsigned i = 0; p == NULL && i < ATTEMPTS && relieve(); i++)
-		p = try_alloc(size);
+		p = try_alloc(pool, size, alloc);
 	if (p == NULL)
 		errno = ENOMEM;
 	return p;
 }
 
+void *mem_alloc_in(enum mem_pool pool, size_t size)
+{
+	void *p = alloc_from(&pools[pool], size, arena_alloc);
+
+	if (p == NULL && pool == MEM_KEYS && in_use != pool)
+		p = mem_alloc(size);
+	return p;
+}
+
+void *mem_alloc(size_t size)
+{
+	return mem_alloc_in(in_use, size);
+}
+
+void *mem_heap(size_t align, size_t size)
+{
+	struct pool *pool = &pools[hardened ? (size_t)in_use : EARLY];
+
+	if (align > CHUNK_UNIT) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return alloc_from(pool, size,
+			  align > 16 ? arena_alloc_aligned : arena_alloc);
+}
+
 void mem_free(void *p)
 {
-	struct huge *h;
-	struct run *r;
-
 	if (p == NULL)
 		return;
-	(void)pthread_mutex_lock(&arena.lock);
-	h = huge_of(p);
-	if (h != NULL) {
-		huge_free(h);
-	} else {
-		r = run_of(p);
-		if (r->kind == CHUNK_SLAB) {
-			small_free(r, p);
-		} else {
-			explicit_bzero(p, (size_t)r->units * CHUNK_UNIT);
-			chunk_run_free(r);
-		}
-	}
-	(void)pthread_mutex_unlock(&arena.lock);
+	(void)pthread_mutex_lock(&lock);
+	arena_free(p);
+	(void)pthread_mutex_unlock(&lock);
 }
 
 void *mem_realloc(void *p, size_t size)
 {
+	struct pool *pool;
 	size_t have;
 	void *q;
 
 	if (p == NULL)
 		return mem_alloc(size);
-	have = usable(p);
-	q = size <= have && size >= have / 2 ? NULL : mem_alloc(size);
+	pool = in_use != MEM_COMMON ? &pools[in_use] : arena_pool_of(p);
+	have = arena_usable(p);
+	q = size <= have && size >= have / 2
+		    ? NULL
+		    : alloc_from(pool, size, arena_alloc);
 	if (q == NULL && size > have)
 		return NULL;
 	if (q == NULL) {
@@ -376,32 +151,43 @@ void *mem_realloc(void *p, size_t size)
 	return q;
 }
 
-int mem_harden(void)
+size_t mem_usable(void *p)
 {
-	const struct rlimit none = {0, 0};
-	void *first;
+	return arena_usable(p);
+}
 
-	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 ||
-	    setrlimit(RLIMIT_CORE, &none) != 0)
-		return -errno;
-	first = mem_alloc(1);
-	if (first == NULL)
-		return -ENOMEM;
-	mem_free(first);
-	return 0;
+bool mem_is_secret(void *p)
+{
+	return arena_is_secret(p);
 }
 
 size_t mem_size(size_t size)
 {
-	size_t slab, pieces;
+	return arena_size(size);
+}
 
-	if (size > SMALL_MAX)
-		return (size + CHUNK_UNIT - 1) / CHUNK_UNIT * CHUNK_UNIT;
-	/* Its part of a slab, with what that has left over at its end. */
-	size = classes[class_of(size)];
-	slab = slab_units(size) * CHUNK_UNIT;
-	pieces = slab / size;
-	return (slab + pieces - 1) / pieces;
+int mem_harden(void)
+{
+	const struct rlimit none = {0, 0};
+	int err;
+
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 ||
+	    setrlimit(RLIMIT_CORE, &none) != 0)
+		return -errno;
+	err = stack_lock();
+	(void)pthread_mutex_lock(&lock);
+	if (err == 0)
+		err = arena_lock(&pools[EARLY]);
+	hardened = err == 0;
+	(void)pthread_mutex_unlock(&lock);
+	return err;
+}
+
+void mem_secret_limit(size_t bytes)
+{
+	(void)pthread_mutex_lock(&lock);
+	chunk_secret_limit(bytes);
+	(void)pthread_mutex_unlock(&lock);
 }
 
 void mem_trim(void)
@@ -409,32 +195,43 @@ void mem_trim(void)
 	bool more = true;
 
 	while (more) {
-		(void)pthread_mutex_lock(&arena.lock);
-		more = chunk_trim(&arena.common, 1 + arena.common.count / 8) ||
-		       chunk_trim(&arena.cache, 1);
-		(void)pthread_mutex_unlock(&arena.lock);
+		more = false;
+		(void)pthread_mutex_lock(&lock);
+		for (size_t i = 0; !more && i < MEM_POOLS; i++)
+			more = i != MEM_RESERVE &&
+			       chunk_trim(&pools[i], 1 + pools[i].count / 8);
+		(void)pthread_mutex_unlock(&lock);
 	}
+}
+
+struct mem_usage mem_usage(void)
+{
+	return (struct mem_usage){pages_bytes(PAGES_SECRET),
+				  pages_bytes(PAGES_LOCKED),
+				  pages_bytes(PAGES_PLAIN)};
 }
 
 size_t mem_locked(void)
 {
-	return pages_locked();
+	struct mem_usage u = mem_usage();
+
+	return u.secret + u.locked;
 }
 
 static int try_reserve(size_t chunks)
 {
+	struct pool *reserve = &pools[MEM_RESERVE];
 	int err = 0;
 
-	(void)pthread_mutex_lock(&arena.lock);
-	while (err == 0 && arena.reserve.count < chunks)
-		err = chunk_new(&arena.reserve) != NULL || find_room()
-			      ? 0
-			      : -ENOMEM;
+	(void)pthread_mutex_lock(&lock);
+	while (err == 0 && reserve->count < chunks)
+		err = chunk_new(reserve, 1) != NULL || find_room() ? 0
+								   : -ENOMEM;
 	/* After a failure some may be more than promised, which harms nobody.
 	 */
-	if (err == 0 && arena.reserve.keep < chunks)
-		arena.reserve.keep = chunks;
-	(void)pthread_mutex_unlock(&arena.lock);
+	if (err == 0 && reserve->keep < chunks)
+		reserve->keep = chunks;
+	(void)pthread_mutex_unlock(&lock);
 	return err;
 }
 
@@ -458,12 +255,9 @@ enum mem_pool mem_use(enum mem_pool pool)
 
 void mem_wipe_all(void)
 {
-	(void)pthread_mutex_lock(&arena.lock);
-	for (struct huge *h = arena.huge; h != NULL; h = h->next)
-		explicit_bzero((uint8_t *)h + HUGE_HEADER,
-			       h->bytes - HUGE_HEADER);
-	chunk_wipe(&arena.common);
-	chunk_wipe(&arena.reserve);
-	chunk_wipe(&arena.cache);
+	(void)pthread_mutex_lock(&lock);
+	arena_wipe_huge();
+	for (size_t i = 0; i < sizeof(pools) / sizeof(pools[0]); i++)
+		chunk_wipe(&pools[i]);
 	/* The lock is kept: whoever comes later must not see wiped links. */
 }

@@ -2,7 +2,10 @@
 #ifndef TZ_POISON_H
 #define TZ_POISON_H
 
-/* AddressSanitizer's eyes for an allocator of our own; nothing elsewhere. */
+/*
+ * Which sanitizer this is built for, and AddressSanitizer's eyes for an
+ * allocator of our own; nothing elsewhere.
+ */
 
 /* gcc says it with a macro, clang with a feature. */
 #if defined(__SANITIZE_ADDRESS__)
@@ -10,6 +13,13 @@
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
 #define WITH_ASAN 1
+#endif
+#endif
+#if defined(__SANITIZE_THREAD__)
+#define WITH_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define WITH_TSAN 1
 #endif
 #endif
 

@@ -224,7 +224,7 @@ static int lay_out(struct layout *l, const struct blob *sealed,
 
 int seal_verify(const struct blob *sealed, const struct secret *key)
 {
-	struct secret window = {0};
+	uint8_t *window;
 	struct aead *a = NULL;
 	struct layout l;
 	int err = lay_out(&l, sealed, key);
@@ -235,20 +235,19 @@ int seal_verify(const struct blob *sealed, const struct secret *key)
 	    CRYPTO_memcmp(sealed->data + CHECK_AT_2, keys_of(key)->check,
 			  SEAL_CHECK_LEN) != 0)
 		return -EKEYREJECTED;
-	err = secret_alloc(&window, WINDOW);
-	if (err == 0)
-		err = aead_open_begin(&a, &l.start);
+	window = mem_alloc(WINDOW);
+	err = window != NULL ? aead_open_begin(&a, &l.start) : -ENOMEM;
 	for (size_t at = 0; err == 0 && at < l.body_len; at += WINDOW) {
 		size_t n = l.body_len - at < WINDOW ? l.body_len - at : WINDOW;
 
-		err = aead_update(a, window.data, l.body + at, n);
+		err = aead_update(a, window, l.body + at, n);
 	}
 	if (err == 0)
 		err = aead_open_end(a, l.tag);
 	if (err == -EBADMSG && l.format == 1)
 		err = -EKEYREJECTED;
 	aead_free(a);
-	secret_free(&window);
+	mem_free(window);
 	return err;
 }
 
@@ -359,17 +358,21 @@ static int stream_begin(struct aead **a, int *format, struct source from,
 
 int seal_verify_stream(struct source from, const struct secret *key)
 {
-	struct secret window = {0};
+	const size_t room = WINDOW + AEAD_TAG_LEN;
+	uint8_t *sealed = NULL, *plain = NULL;
 	struct aead *a = NULL;
 	size_t filled = 0;
 	ssize_t n = 1;
 	int format = 0, err = stream_begin(&a, &format, from, key);
 
-	if (err == 0)
-		err = secret_alloc(&window, WINDOW + AEAD_TAG_LEN);
+	if (err == 0) {
+		sealed = mem_alloc_in(MEM_PLAIN, room);
+		plain = mem_alloc(room);
+		err = sealed != NULL && plain != NULL ? 0 : -ENOMEM;
+	}
 	/* What has been read last may be the tag, so so much stays back. */
 	while (err == 0 && n > 0) {
-		n = read_full(from, window.data + filled, window.len - filled);
+		n = read_full(from, sealed + filled, room - filled);
 		if (n < 0) {
 			err = (int)n;
 			break;
@@ -378,17 +381,18 @@ int seal_verify_stream(struct source from, const struct secret *key)
 		if (filled <= AEAD_TAG_LEN)
 			continue;
 		filled -= AEAD_TAG_LEN;
-		err = aead_update(a, window.data, window.data, filled);
-		memmove(window.data, window.data + filled, AEAD_TAG_LEN);
+		err = aead_update(a, plain, sealed, filled);
+		memmove(sealed, sealed + filled, AEAD_TAG_LEN);
 		filled = AEAD_TAG_LEN;
 	}
 	if (err == 0)
-		err = filled == AEAD_TAG_LEN ? aead_open_end(a, window.data)
+		err = filled == AEAD_TAG_LEN ? aead_open_end(a, sealed)
 					     : -EBADMSG;
 	if (err == -EBADMSG && format == 1)
 		err = -EKEYREJECTED;
 	aead_free(a);
-	secret_free(&window);
+	mem_free(sealed);
+	mem_free(plain);
 	return err;
 }
 

@@ -8,7 +8,7 @@
 
 int secret_alloc(struct secret *ret, size_t len)
 {
-	uint8_t *data = mem_alloc(len);
+	uint8_t *data = mem_alloc_in(MEM_KEYS, len);
 
 	if (data == NULL)
 		return -ENOMEM;

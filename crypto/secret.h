@@ -7,7 +7,8 @@
 #include <stdint.h>
 
 /*
- * Plaintext or a key, in memory of mem.h: locked, and wiped on release.
+ * A key or a passphrase, in the memory that mem.h has for keys: wiped on
+ * release.
  * {0} is a valid empty secret.
  */
 struct secret {

@@ -7,8 +7,9 @@
 #include "fuse.h"
 #include "fuse_patch.h"
 
+#include "crypto/stack.h"
+
 #include <fuse_lowlevel.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
 
@@ -37,8 +38,7 @@ struct mount {
 	bool gone;    /* no request will come any more */
 	bool gone_told;
 	int event; /* eventfd: greeted or gone has changed */
-	bool serving;
-	pthread_t thread;
+	struct stack_thread thread;
 	atomic_bool stopping;
 	uint8_t *bounce;  /* FUSE_OPS_MAX_IO bytes, locked: replies */
 	uint8_t *reply;	  /* FUSE_OPS_REPLY bytes, locked: small replies */

@@ -75,26 +75,20 @@ int fuse_serve_start(struct mount *m)
 {
 	/* Without SA_RESTART, so that it ends a read(2). */
 	const struct sigaction action = {.sa_handler = interrupt};
-	int err;
 
 	if (sigaction(SIGUSR1, &action, NULL) != 0)
 		return -errno;
-	err = -pthread_create(&m->thread, NULL, serve, m);
-	m->serving = err == 0;
-	return err;
+	return stack_thread_start(&m->thread, serve, m);
 }
 
 void fuse_serve_stop(struct mount *m)
 {
 	const struct timespec pause = {.tv_nsec = 1000000};
 
-	if (!m->serving)
-		return;
 	atomic_store(&m->stopping, true);
 	/* A signal that comes just before the read(2) is lost: send another. */
-	while (pthread_tryjoin_np(m->thread, NULL) != 0) {
-		(void)pthread_kill(m->thread, SIGUSR1);
+	while (!stack_thread_try_join(&m->thread)) {
+		(void)pthread_kill(m->thread.id, SIGUSR1);
 		(void)nanosleep(&pause, NULL);
 	}
-	m->serving = false;
 }

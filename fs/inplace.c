@@ -392,7 +392,7 @@ int inplace_heal(int fd)
 	if (fstat(fd, &st) != 0)
 		return failed();
 	file.len = (size_t)st.st_size;
-	file.data = malloc(file.len + 1); /* not of 0 bytes */
+	file.data = blob_alloc(file.len);
 	err = file.data != NULL ? read_at(fd, file.data, file.len, 0) : -ENOMEM;
 	if (err == 0)
 		err = inplace_find(&f, &file);

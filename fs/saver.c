@@ -2,6 +2,7 @@
 #include "saver.h"
 
 #include "crypto/mem.h"
+#include "crypto/stack.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -38,7 +39,7 @@ struct saver {
 	size_t waiting_count, next_count;
 	enum vault_salt next_salt;
 	int event;
-	pthread_t thread;
+	struct stack_thread thread;
 
 	/*
 	 * Those who are told at once mostly ask again soon, and would each
@@ -166,7 +167,7 @@ int saver_start(struct saver **ret, const struct saver_parts *parts)
 	(void)pthread_mutex_init(&s->lock, NULL);
 	init_wake(s);
 	mem_on_pressure(relieve, parts->sealing.vault);
-	err = -pthread_create(&s->thread, NULL, seal_loop, s);
+	err = stack_thread_start(&s->thread, seal_loop, s);
 	if (err != 0) {
 		mem_on_pressure(NULL, NULL);
 		(void)close(s->event);
@@ -463,7 +464,7 @@ void saver_stop(struct saver *s)
 	s->stop = true;
 	(void)pthread_cond_signal(&s->wake);
 	(void)pthread_mutex_unlock(&s->lock);
-	(void)pthread_join(s->thread, NULL);
+	stack_thread_join(&s->thread);
 	mem_on_pressure(NULL, NULL);
 	tell(&s->next, -EIO);
 	tell(&s->rescue, -EIO);

@@ -336,12 +336,9 @@ static int find_vault(struct blob *b)
 static uint8_t *file_alloc(size_t len)
 {
 	const size_t huge = 2 << 20;
-	uint8_t *p;
+	uint8_t *p = blob_alloc(len);
 
-	if (len < 2 * huge)
-		return malloc(len + 1); /* not of 0 bytes */
-	p = aligned_alloc(huge, (len + huge - 1) / huge * huge);
-	if (p != NULL)
+	if (p != NULL && len >= 2 * huge)
 		(void)madvise(p, len, MADV_HUGEPAGE);
 	return p;
 }

@@ -36,7 +36,7 @@ static void writing_free(struct writing *w)
 	if (w->again >= 0)
 		(void)close(w->again);
 	blob_free(&w->image.blob);
-	free(w->buf);
+	mem_free(w->buf);
 	free(w);
 }
 
@@ -67,7 +67,7 @@ int store_begin(struct store *s)
 	s->out->fd = s->out->again = -1;
 	if (s->is_in_place)
 		return 0;
-	s->out->buf = malloc(BUFFER);
+	s->out->buf = mem_alloc_in(MEM_PLAIN, BUFFER);
 	err = s->out->buf != NULL ? open_temp(s) : -ENOMEM;
 	if (err != 0)
 		store_abort(s);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "flush.h"
 
+#include "crypto/stack.h"
+
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,7 @@ struct flush {
 	flush_fn *fn;
 	void *ctx;
 	int event;
-	pthread_t thread;
+	struct stack_thread thread;
 };
 
 static void *run(void *ctx)
@@ -49,7 +50,7 @@ static void on_done(void *ctx, int fd)
 {
 	struct flush *f = ctx;
 
-	(void)pthread_join(f->thread, NULL);
+	stack_thread_join(&f->thread);
 	loop_remove(f->loop, fd);
 	f->fn(f->ctx);
 	release(f);
@@ -64,11 +65,11 @@ void flush_start(struct loop *loop, const char *dir, dev_t dev, flush_fn *fn,
 		fn(ctx);
 		return;
 	}
-	*f = (struct flush){loop, strdup(dir), dev, fn, ctx, -1, 0};
+	*f = (struct flush){loop, strdup(dir), dev, fn, ctx, -1, {0}};
 	f->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (f->dir != NULL && f->event >= 0 &&
 	    loop_add(loop, f->event, on_done, f) == 0) {
-		if (pthread_create(&f->thread, NULL, run, f) == 0)
+		if (stack_thread_start(&f->thread, run, f) == 0)
 			return;
 		loop_remove(loop, f->event);
 	}

@@ -45,7 +45,7 @@ static int teardown(void **state)
 /* A copy that ends where its memory ends, so that no read past it is lost. */
 static struct blob copy(const struct blob *b, size_t len)
 {
-	struct blob c = {malloc(len > 0 ? len : 1), len};
+	struct blob c = {blob_alloc(len > 0 ? len : 1), len};
 
 	assert_non_null(c.data);
 	memcpy(c.data, b->data, len);
@@ -175,7 +175,7 @@ static void refuses_bytes_at_the_end_or_the_start(void **state)
 	(void)state;
 	for (int format = 1; format <= 2; format++) {
 		const struct kit *k = &kits[format];
-		struct blob b = {calloc(1, k->sealed.len + 1),
+		struct blob b = {blob_alloc(k->sealed.len + 1),
 				 k->sealed.len + 1};
 
 		assert_non_null(b.data);

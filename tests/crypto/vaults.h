@@ -158,7 +158,7 @@ static inline int derive_and_open(const struct blob *sealed,
 static inline struct blob read_file(const char *path)
 {
 	FILE *f = fopen(path, "rbe");
-	struct blob b = {malloc(1 << 20), 0};
+	struct blob b = {blob_alloc(1 << 20), 0};
 
 	if (f == NULL)
 		fail_msg("%s: cannot open it", path);

@@ -40,7 +40,7 @@ const char *version_path(const char *name)
 static struct blob slurp(const char *path)
 {
 	FILE *f = fopen(path, "rbe");
-	struct blob b = {malloc(VERSION_LIMIT), 0};
+	struct blob b = {blob_alloc(VERSION_LIMIT), 0};
 
 	if (f == NULL || b.data == NULL)
 		broken("%s: %s", path, strerror(errno));

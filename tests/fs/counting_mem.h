@@ -98,6 +98,18 @@ void *mem_alloc(size_t size)
 	return c + 1;
 }
 
+void *mem_alloc_in(enum mem_pool pool, size_t size)
+{
+	(void)pool;
+	return mem_alloc(size);
+}
+
+void *mem_heap(size_t align, size_t size)
+{
+	(void)align;
+	return mem_alloc(size);
+}
+
 void mem_free(void *p)
 {
 	struct counted *c = p;
@@ -128,6 +140,27 @@ void *mem_realloc(void *p, size_t size)
 size_t mem_size(size_t size)
 {
 	return size;
+}
+
+size_t mem_usable(void *p)
+{
+	return ((struct counted *)p - 1)->size;
+}
+
+bool mem_is_secret(void *p)
+{
+	(void)p;
+	return false;
+}
+
+void mem_secret_limit(size_t bytes)
+{
+	(void)bytes;
+}
+
+struct mem_usage mem_usage(void)
+{
+	return (struct mem_usage){.locked = mem_bytes};
 }
 
 size_t mem_locked(void)

@@ -201,7 +201,7 @@ static inline struct blob device_read(void)
 
 	assert_int_equal(fstat(device.fd, &st), 0);
 	b.len = (size_t)st.st_size;
-	b.data = malloc(b.len + 1);
+	b.data = blob_alloc(b.len + 1);
 	assert_non_null(b.data);
 	assert_int_equal(pread(device.fd, b.data, b.len, 0), b.len);
 	return b;

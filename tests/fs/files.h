@@ -73,7 +73,7 @@ static inline struct blob slurp(const char *path)
 	if (f == NULL)
 		fail_msg("%s: cannot open it", path);
 	assert_int_equal(fstat(fileno(f), &st), 0);
-	b.data = malloc((size_t)st.st_size + 1);
+	b.data = blob_alloc((size_t)st.st_size + 1);
 	assert_non_null(b.data);
 	b.len = fread(b.data, 1, (size_t)st.st_size, f);
 	assert_int_equal(b.len, st.st_size);

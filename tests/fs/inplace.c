@@ -49,7 +49,7 @@ static struct blob make_grown(size_t old_len, size_t new_len)
 	size_t end = image_at(old_len, new_len) + round_up(new_len) + BLOCK;
 	struct blob b = {NULL, end + old_len % BLOCK};
 
-	b.data = calloc(1, b.len);
+	b.data = blob_alloc(b.len);
 	assert_non_null(b.data);
 	memcpy(b.data, old_bytes, old_len);
 	return b;
@@ -319,7 +319,7 @@ static void no_bytes_lead_out_of_the_file(void **state)
 		if (next_random(&random) % 4 == 0) {
 			/* In memory that ends where it is cut. */
 			b.len -= next_random(&random) % b.len;
-			b.data = realloc(b.data, b.len);
+			b.data = mem_realloc(b.data, b.len);
 			assert_non_null(b.data);
 		}
 		if (inplace_find(&f, &b) == 0)
@@ -343,8 +343,8 @@ static void replacing_leaves_the_new_vault_alone(void **state)
 
 static void a_vault_of_some_megabytes_is_replaced(void **state)
 {
-	struct blob a = {malloc(3 * MIB), 3 * MIB};
-	struct blob b = {malloc(5 * MIB), 5 * MIB - 77};
+	struct blob a = {blob_alloc(3 * MIB), 3 * MIB};
+	struct blob b = {blob_alloc(5 * MIB), 5 * MIB - 77};
 	int fd;
 
 	(void)state;
@@ -383,7 +383,7 @@ static void a_journal_is_repaired_before_a_replacement(void **state)
 /* What would be taken for a journal afterwards is refused. */
 static void what_is_no_vault_is_refused(void **state)
 {
-	struct blob zeros = {calloc(1, 3684), 3684}, b = {new_bytes, 5000};
+	struct blob zeros = {blob_alloc(3684), 3684}, b = {new_bytes, 5000};
 	struct blob journal = make_whole(5000, 6000);
 	int fd = open_with(old_bytes, 5000);
 

@@ -58,7 +58,7 @@ static void try_cut(const bool keep[])
 	struct blob b;
 
 	device_cut(&d, keep);
-	b = (struct blob){malloc(d.len > 0 ? d.len : 1), d.len};
+	b = (struct blob){blob_alloc(d.len), d.len};
 	assert_non_null(b.data);
 	memcpy(b.data, d.data, d.len);
 	assert_allowed(&b);

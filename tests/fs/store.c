@@ -87,7 +87,7 @@ static void a_load_keeps_to_its_limit(void **state)
 
 static void a_large_file_is_saved_whole(void **state)
 {
-	struct blob b = {malloc(5 * MIB + 3), 5 * MIB + 3};
+	struct blob b = {blob_alloc(5 * MIB + 3), 5 * MIB + 3};
 	struct store *s = NULL;
 
 	(void)state;

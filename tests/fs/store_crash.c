@@ -11,7 +11,7 @@
 static void save_for_ever(int ready)
 {
 	struct store *s = NULL;
-	struct blob b = {malloc(300000), 0};
+	struct blob b = {blob_alloc(300000), 0};
 
 	if (b.data == NULL || store_open(&s, in_folder("v")) != 0)
 		_exit(1);

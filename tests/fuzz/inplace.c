@@ -35,7 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	find(&file);
 	if (len < BLOCK + len % BLOCK)
 		return 0;
-	file.data = malloc(len);
+	file.data = blob_alloc(len);
 	if (file.data == NULL)
 		abort();
 	memcpy(file.data, data, len);
