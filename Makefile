@@ -14,6 +14,9 @@ VERSION    := 0.1.0
 B          ?= build
 O          ?= -O2
 SANITIZE   ?=
+# Without PROTECT, plaintext lies in ordinary memory, so that tests and benches
+# can show what the protection does and what it costs.  Never install that.
+PROTECT    ?= yes
 FORTIFY    := $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2)
 ARCH       := $(shell $(CC) -dumpmachine | cut -d- -f1)
 CET        := $(if $(filter x86_64,$(ARCH)),-fcf-protection=full)
@@ -24,7 +27,7 @@ WARN := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wvla -Wundef -Wformat=2 \
 HARDEN := -fstack-protector-strong -fstack-clash-protection -fPIE \
 	-fvisibility=hidden $(FORTIFY) $(CET)
 CPPFLAGS += -D_GNU_SOURCE -DFUSE_USE_VERSION=314 -I. \
-	-DTZ_VERSION='"$(VERSION)"' -DTZ_BINDIR='"$(BINDIR)"' \
+	$(if $(PROTECT),,-DTZ_UNPROTECTED) -DTZ_VERSION='"$(VERSION)"' -DTZ_BINDIR='"$(BINDIR)"' \
 	$(shell $(PKG_CONFIG) --cflags fuse3 libarchive jansson mount)
 CFLAGS += -std=c17 $(O) -g $(WARN) $(HARDEN) $(SANITIZE) -pthread
 LDFLAGS += -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed \
@@ -139,9 +142,20 @@ $(MODEL): $(call objs,tests/model)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^
 
+# Looks for plaintext in a process, and in a daemon that does not protect it.
+SCAN        := $(B)/tests/leak/scan
+UNPROTECTED := $(B)/unprotected/tazpodfs
+
+$(SCAN): %: %.o
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $<
+# To be made by that other make alone, which knows what is new.
+$(UNPROTECTED): FORCE
+	$(Q)$(MAKE) --no-print-directory B=$(B)/unprotected PROTECT= $@
+
 .SECONDARY:
 
-unit: $(UNITS) $(REPLAYS) $(MODEL) $(FAULTS)
+unit: $(UNITS) $(REPLAYS) $(MODEL) $(FAULTS) $(SCAN) $(UNPROTECTED)
 
 # `check` and `demo` install what is missing, then build with it.
 check:

@@ -171,6 +171,8 @@ int mem_harden(void)
 	const struct rlimit none = {0, 0};
 	int err;
 
+	if (!PAGES_PROTECT)
+		return 0;
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 ||
 	    setrlimit(RLIMIT_CORE, &none) != 0)
 		return -errno;

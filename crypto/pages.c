@@ -69,6 +69,8 @@ void *pages_map(size_t bytes, size_t align, enum pages_kind *kind)
 
 	if (span < bytes)
 		return NULL;
+	if (!PAGES_PROTECT)
+		*kind = PAGES_PLAIN;
 	map = mmap(NULL, span, PROT_NONE,
 		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (map == MAP_FAILED)

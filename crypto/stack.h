@@ -8,6 +8,8 @@
  * could not wake a thread's joiner through.
  */
 
+#include "pages.h"
+
 #include <pthread.h>
 #include <stdbool.h>
 
@@ -22,6 +24,7 @@ int stack_lock(void);
 struct stack_thread {
 	pthread_t id;
 	void *stack; /* NULL: not running */
+	enum pages_kind kind;
 };
 
 /*
@@ -37,8 +40,9 @@ void stack_thread_join(struct stack_thread *t);
 bool stack_thread_try_join(struct stack_thread *t);
 
 /*
- * Wipe what functions that have returned may have left on the stack of this
- * thread: 8 KiB below the caller's frame.
+ * Wipe what functions that have returned may have left behind in this thread:
+ * 8 KiB of its stack, below the caller's frame, and all vector registers, which
+ * memcpy(3) uses and a core dump has.  For before it goes to sleep.
  */
 void stack_wipe(void);
 

@@ -44,7 +44,10 @@ static ssize_t io_writev(int fd, struct iovec *iov, int count, void *userdata)
 		len += iov[i].iov_len;
 	if (len > FUSE_OPS_REPLY)
 		return writev(fd, iov, count);
-	/* A small one in one piece, since the kernel pins a page for each. */
+	/*
+	 * A small one in one piece, since the kernel pins a page for each, and
+	 * cannot pin those of secret memory.
+	 */
 	to = m->reply;
 	for (int i = 0; i < count; i++)
 		to = mempcpy(to, iov[i].iov_base, iov[i].iov_len);
@@ -136,9 +139,9 @@ int mount_start(struct mount **ret, const char *dir,
 	m->changes = tree_changes(parts->tree);
 	m->patch.allow_mmap = options->no_cache;
 	m->request_size = FUSE_OPS_MAX_IO + REQUEST_HEADERS;
-	m->request = mem_alloc(m->request_size);
-	m->bounce = mem_alloc(FUSE_OPS_MAX_IO);
-	m->reply = mem_alloc(FUSE_OPS_REPLY);
+	m->request = mem_alloc_in(MEM_BOUNCE, m->request_size);
+	m->bounce = mem_alloc_in(MEM_BOUNCE, FUSE_OPS_MAX_IO);
+	m->reply = mem_alloc_in(MEM_BOUNCE, FUSE_OPS_REPLY);
 	err = -ENOMEM;
 	if (m->request == NULL || m->bounce == NULL || m->reply == NULL)
 		goto out;

@@ -3,6 +3,7 @@
 #include "fuse_ops.h"
 
 #include <errno.h>
+#include <string.h>
 
 struct mount *fuse_call_mount(fuse_req_t req)
 {
@@ -56,6 +57,18 @@ bool fuse_call_is_member(fuse_req_t req, uint32_t gid)
 		if (groups[i] == gid)
 			return true;
 	return false;
+}
+
+void fuse_call_bounce(fuse_req_t req, ssize_t len)
+{
+	struct mount *m = fuse_call_mount(req);
+
+	if (len < 0) {
+		fuse_call_err(req, (int)len);
+		return;
+	}
+	(void)fuse_reply_buf(req, (char *)m->bounce, (size_t)len);
+	explicit_bzero(m->bounce, (size_t)len);
 }
 
 void fuse_call_count(fuse_req_t req, ssize_t done)

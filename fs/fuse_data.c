@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The contents of files.  They cross to the kernel from where they lie. */
+/* The contents of files. */
 #include "fuse_ops.h"
 
 #include <errno.h>
@@ -14,8 +14,9 @@ enum { COPY_MAX = 1 << 20 };
 void fuse_data_read(fuse_req_t req, fuse_ino_t ino, size_t len, off_t off,
 		    struct fuse_file_info *fi)
 {
+	struct mount *m = fuse_call_mount(req);
 	struct node *n = fuse_call_read(req, ino);
-	struct iovec iov[BODY_MAP_PIECES];
+	ssize_t done;
 
 	(void)fi;
 	if (n == NULL)
@@ -25,7 +26,8 @@ void fuse_data_read(fuse_req_t req, fuse_ino_t ino, size_t len, off_t off,
 		fuse_call_err(req, -EIO);
 		return;
 	}
-	(void)fuse_reply_iov(req, iov, node_map(n, (uint64_t)off, len, iov));
+	done = node_read(n, (uint64_t)off, m->bounce, len);
+	fuse_call_bounce(req, done);
 }
 
 /*

@@ -18,8 +18,9 @@ enum {
 	 * ahead by default.  More was not faster and is paid in locked memory.
 	 */
 	FUSE_OPS_MAX_IO = 128 << 10,
-	/* Replies up to this size are put together in one page. */
-	FUSE_OPS_REPLY = 4096,
+	/* Replies up to this size are put together in one piece: all but those
+	 * from the bounce buffer.  The longest is a link's target. */
+	FUSE_OPS_REPLY = 4096 + 256,
 };
 
 /* Seconds that the kernel may keep what it has learnt. */
@@ -40,9 +41,10 @@ struct mount {
 	int event; /* eventfd: greeted or gone has changed */
 	struct stack_thread thread;
 	atomic_bool stopping;
-	uint8_t *bounce;  /* FUSE_OPS_MAX_IO bytes, locked: replies */
-	uint8_t *reply;	  /* FUSE_OPS_REPLY bytes, locked: small replies */
-	uint8_t *request; /* locked: what the kernel sends */
+	/* Of MEM_BOUNCE, since the device cannot reach secret memory. */
+	uint8_t *bounce;  /* FUSE_OPS_MAX_IO bytes: contents on their way out */
+	uint8_t *reply;	  /* FUSE_OPS_REPLY bytes: small replies */
+	uint8_t *request; /* what the kernel sends */
 	size_t request_size;
 	uint64_t requests; /* that somebody waited for */
 	uint64_t changes;  /* tree_changes() after the last of them */
@@ -67,6 +69,12 @@ struct mount *fuse_call_mount(fuse_req_t req);
 
 /* Answer err (0 or -errno) and nothing else. */
 void fuse_call_err(fuse_req_t req, int err);
+
+/*
+ * Answer with the first len bytes of the bounce buffer, or -errno, and wipe
+ * them.
+ */
+void fuse_call_bounce(fuse_req_t req, ssize_t len);
 
 /* Answer with a count of bytes, or -errno. */
 void fuse_call_count(fuse_req_t req, ssize_t done);

@@ -42,6 +42,7 @@ static bool take(struct mount *m, int n)
 		explicit_bzero(m->request, (size_t)n);
 	}
 	fuse_tell_changes(m);
+	stack_wipe();
 	m->gone = n <= 0 || fuse_session_exited(m->session);
 	if (m->gone || m->greeted != was_greeted)
 		tell(m);

@@ -37,12 +37,14 @@ static int check(const struct mount *m, const char *name)
 static void reply_bytes(fuse_req_t req, const void *bytes, size_t len,
 			size_t size)
 {
-	if (size == 0)
+	if (size == 0) {
 		(void)fuse_reply_xattr(req, len);
-	else if (len > size)
+	} else if (len > size) {
 		(void)fuse_reply_err(req, ERANGE);
-	else
-		(void)fuse_reply_buf(req, bytes, len);
+	} else {
+		memcpy(fuse_call_mount(req)->bounce, bytes, len);
+		fuse_call_bounce(req, (ssize_t)len);
+	}
 }
 
 int fuse_xattr_set(struct mount *m, struct node *n, const char *name,

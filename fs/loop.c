@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "loop.h"
 
+#include "crypto/stack.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -87,6 +89,7 @@ int loop_run(struct loop *l)
 		/* Those added by a callback wait for the next round. */
 		size_t count = l->count;
 
+		stack_wipe();
 		if (poll(l->fds, count, -1) < 0) {
 			if (errno == EINTR)
 				continue;

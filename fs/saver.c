@@ -109,6 +109,7 @@ static void *seal_loop(void *ctx)
 			/* What nobody waits for. */
 			store_tidy(s->parts.sealing.store);
 			mem_trim();
+			stack_wipe();
 			(void)pthread_mutex_lock(&s->lock);
 		} else if (s->gathering) {
 			wait_gathering(s);
@@ -119,6 +120,7 @@ static void *seal_loop(void *ctx)
 			 * for.  If it fails now, the save will say so. */
 			(void)pthread_mutex_unlock(&s->lock);
 			(void)vault_prepare(s->parts.sealing.vault);
+			stack_wipe();
 			(void)pthread_mutex_lock(&s->lock);
 			prepared = true;
 		}

@@ -5,12 +5,13 @@
  * well, and leaves nothing behind when it is freed.  It replaces the C
  * library's by its names, as glibc's manual allows ("Replacing malloc").
  *
- * Sanitizers bring a malloc of their own.
+ * Sanitizers bring a malloc of their own; a build without protection has the C
+ * library's.
  */
 #include "crypto/mem.h"
 #include "crypto/poison.h"
 
-#if !defined(WITH_ASAN) && !defined(WITH_TSAN)
+#if !defined(WITH_ASAN) && !defined(WITH_TSAN) && !defined(TZ_UNPROTECTED)
 
 #include <errno.h>
 #include <malloc.h>

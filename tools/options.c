@@ -10,6 +10,7 @@ void options_init(struct options *o)
 {
 	*o = (struct options){
 		.size = OPTIONS_SIZE,
+		.secret = OPTIONS_SECRET,
 		.pass = {.fd = -1},
 		.seal = {.quiet_ms = 200, .most_ms = 1000},
 		.keep = 5,
@@ -124,6 +125,17 @@ static int set_nr_inodes(struct options *o, const char *value)
 								      : err;
 }
 
+static int set_secretmem(struct options *o, const char *value)
+{
+	if (strcmp(value, "auto") == 0)
+		o->secret = OPTIONS_SECRET;
+	else if (strcmp(value, "off") == 0)
+		o->secret = 0;
+	else
+		return options_size(&o->secret, value);
+	return 0;
+}
+
 static int set_seal(struct options *o, const char *value)
 {
 	o->seal.off = strcmp(value, "off") == 0;
@@ -190,7 +202,7 @@ static const struct {
 	{"seal_max=", set_seal_max}, {"uid=", set_uid},
 	{"gid=", set_gid},	     {"umask=", set_umask},
 	{"passfile=", set_passfile}, {"passcmd=", set_passcmd},
-	{"passfd=", set_passfd},
+	{"passfd=", set_passfd},     {"secretmem=", set_secretmem},
 };
 
 /* Given to libfuse, which knows what the kernel and fusermount3 want. */

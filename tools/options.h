@@ -10,7 +10,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { OPTIONS_SIZE = 64 << 20 }; /* bytes, the default of size= */
+enum {
+	OPTIONS_SIZE = 64 << 20,   /* bytes, the default of size= */
+	OPTIONS_SECRET = 16 << 20, /* ... of secretmem=: a tree of some 8 MiB,
+				      its names, and what a seal of it takes */
+};
 
 /* Where a passphrase comes from.  Without any, the terminal. */
 struct pass_source {
@@ -33,6 +37,7 @@ struct options {
 	bool no_cache, writeback; /* see struct mount_options */
 	uint64_t size;		  /* bytes */
 	uint64_t nr_inodes;	  /* 0: as size has it */
+	uint64_t secret;	  /* secretmem=: bytes, mem_secret_limit() */
 	struct seal_options seal;
 	uint32_t keep; /* older vaults beside the vault */
 	struct pass_source pass;

@@ -32,7 +32,7 @@ static const char usage[] =
 	"writeback,\n"
 	"               seal=TIME|close|off, seal_max=TIME, keep=N, "
 	"inplace,\n"
-	"               rollback,\n"
+	"               rollback, secretmem=BYTES|auto|off,\n"
 	"               passfile=FILE, passfd=N, passcmd=COMMAND, and "
 	"mount(8)'s\n"
 	"               own\n"
