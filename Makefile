@@ -217,7 +217,7 @@ lint:
 	@LINT=1 tools/deps.sh --missing
 	$(Q)tests/lint.sh
 
-bench: all $(patsubst %,$(B)/tests/bench/%,kdf fs seal)
+bench: all $(UNPROTECTED) $(patsubst %,$(B)/tests/bench/%,kdf fs seal)
 	$(Q)B=$(B) tests/bench/run
 bench-seal: all $(B)/tests/bench/seal
 	$(Q)B=$(B) tests/bench/run seal

@@ -6,7 +6,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
 	SMALL_MAX = 2048, /* the largest piece that shares its run */
@@ -148,7 +147,7 @@ static void small_free(struct run *r, void *ptr)
 
 static void *huge_alloc(struct pool *pool, size_t size)
 {
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t page = pages_size();
 	size_t bytes = (size + HUGE_HEADER + page - 1) & ~(page - 1);
 	enum pages_kind kind = chunk_kind_for(pool, bytes);
 	struct huge *h;

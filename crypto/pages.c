@@ -15,6 +15,11 @@
 
 static atomic_size_t mapped[PAGES_KINDS];
 
+size_t pages_size(void)
+{
+	return (size_t)sysconf(_SC_PAGESIZE);
+}
+
 /* Lock bytes at body, and keep them out of dumps and children. */
 static int lock(void *body, size_t bytes)
 {
@@ -63,7 +68,7 @@ static int put(void *body, size_t bytes, enum pages_kind *kind)
 
 void *pages_map(size_t bytes, size_t align, enum pages_kind *kind)
 {
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t page = pages_size();
 	size_t span = bytes + align + 2 * page;
 	uint8_t *map, *body, *end;
 
@@ -92,7 +97,7 @@ void *pages_map(size_t bytes, size_t align, enum pages_kind *kind)
 
 void pages_unmap(void *body, size_t bytes, enum pages_kind kind)
 {
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t page = pages_size();
 
 	atomic_fetch_sub(&mapped[kind], bytes);
 	(void)munmap((uint8_t *)body - page, bytes + 2 * page);

@@ -23,6 +23,9 @@ enum pages_kind {
 	PAGES_KINDS,
 };
 
+/* The size of a page in bytes. */
+size_t pages_size(void);
+
 /*
  * Map bytes, a multiple of the page size, at a multiple of align, a power of
  * two: zero, and between two inaccessible guard pages.  *kind is what it is to

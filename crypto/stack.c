@@ -7,7 +7,6 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #ifdef WITH_ASAN
 enum { STACK_SIZE = 1 << 20 }; /* its frames are larger */
@@ -38,7 +37,7 @@ static uint8_t *end_of(uint8_t *p, size_t page)
 
 int stack_lock(void)
 {
-	size_t page = (size_t)sysconf(_SC_PAGESIZE), len;
+	size_t page = pages_size(), len;
 	uint8_t here = 0;
 	uint8_t *at = (uint8_t *)((uintptr_t)&here & ~(uintptr_t)(page - 1));
 	uint8_t *low = lowest(at, page);

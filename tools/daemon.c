@@ -9,7 +9,6 @@
 
 #include "control.h"
 #include "crypto/crypto.h"
-#include "crypto/mem.h"
 #include "ending.h"
 #include "flush.h"
 #include "fs/autoseal.h"
@@ -370,7 +369,6 @@ static enum exit_code start(struct daemon *d)
 	if (err != 0)
 		return msg_fail(EXIT_FAILED, "cannot start: %s",
 				msg_error(err));
-	mem_secret_limit(o->secret);
 	code = openvault_open(&d->vault, o, d->parts->vault);
 	if (code == EXIT_DONE)
 		code = openvault_tree(&d->tree, &d->vault, o);

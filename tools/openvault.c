@@ -3,6 +3,7 @@
 
 #include "askpass.h"
 #include "copies.h"
+#include "crypto/mem.h"
 #include "fs/sealing.h"
 #include "mounts.h"
 #include "seen.h"
@@ -280,6 +281,7 @@ enum exit_code openvault_open(struct opened *ret, const struct options *o,
 	struct opened v = {0};
 	enum exit_code code;
 
+	mem_secret_limit(o->secret);
 	if (o->create && access(path, F_OK) != 0 && errno == ENOENT)
 		return openvault_create(ret, o, path);
 	code = lock_and_read(&v, o, path);
@@ -387,6 +389,7 @@ enum exit_code openvault_create(struct opened *ret, const struct options *o,
 	enum exit_code code;
 	int err = 0;
 
+	mem_secret_limit(o->secret);
 	code = complain_create(store_create(&v.store, path), path);
 	if (code == EXIT_DONE)
 		code = askpass_new(&pass, &o->pass, path);
