@@ -137,9 +137,16 @@ $(MODEL): $(call objs,tests/model)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^
 
+# Nor does what keeps hold of the kernel's pages.
+PAGES := $(B)/tests/leak/pages
+
+$(PAGES): $(PAGES).o
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $<
+
 .SECONDARY:
 
-unit: $(UNITS) $(REPLAYS) $(MODEL) $(FAULTS)
+unit: $(UNITS) $(REPLAYS) $(MODEL) $(FAULTS) $(PAGES)
 
 # `check` and `demo` install what is missing, then build with it.
 check:

@@ -25,6 +25,12 @@ void fuse_data_read(fuse_req_t req, fuse_ino_t ino, size_t len, off_t off,
 		fuse_call_err(req, -EIO);
 		return;
 	}
+	if ((uint64_t)off < n->attr.size &&
+	    !fuse_patch_is_direct(fuse_call_mount(req)->request)) {
+		const uint64_t rest = n->attr.size - (uint64_t)off;
+
+		fuse_scrub_note(n, (uint64_t)off, len < rest ? len : rest);
+	}
 	(void)fuse_reply_iov(req, iov, node_map(n, (uint64_t)off, len, iov));
 }
 
@@ -83,10 +89,14 @@ void fuse_data_write(fuse_req_t req, fuse_ino_t ino, const char *buf,
 		     size_t len, off_t off, struct fuse_file_info *fi)
 {
 	struct mount *m = fuse_call_mount(req);
-	struct node *n = fuse_call_write(req, ino);
+	struct node *n = tree_node(m->parts.tree, ino);
 	struct attr old;
 	ssize_t done;
 
+	/* What is refused is cached all the same. */
+	if (n != NULL && !fuse_patch_is_direct(m->request))
+		fuse_scrub_note(n, (uint64_t)off, len);
+	n = fuse_call_write(req, ino);
 	if (n == NULL)
 		return;
 	old = n->attr;
