@@ -137,16 +137,16 @@ $(MODEL): $(call objs,tests/model)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^
 
-# Nor does what keeps hold of the kernel's pages.
-PAGES := $(B)/tests/leak/pages
+# Nor do those that look for what is left of it.
+LEAK := $(patsubst %,$(B)/tests/leak/%,pages search)
 
-$(PAGES): $(PAGES).o
+$(LEAK): %: %.o
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $<
 
 .SECONDARY:
 
-unit: $(UNITS) $(REPLAYS) $(MODEL) $(FAULTS) $(PAGES)
+unit: $(UNITS) $(REPLAYS) $(MODEL) $(FAULTS) $(LEAK)
 
 # `check` and `demo` install what is missing, then build with it.
 check:
