@@ -142,12 +142,13 @@ static int end(const struct request *r, const struct mounted *list)
 	enum { SECONDS = 60 };
 	const struct mounted *m = mounts_at(list, r->dir);
 	const bool anyway = r->force || r->lazy;
+	const bool saved = m == NULL || save(m, anyway);
 	struct pollfd p = {.events = POLLIN};
 	int status;
 
-	if (m != NULL && !save(m, anyway) && !anyway)
+	if (!saved && !anyway)
 		return UMOUNT_FAILED;
-	if (m != NULL && is_idle(r, list, m) && lock(m))
+	if (m != NULL && saved && is_idle(r, list, m) && lock(m))
 		return UMOUNT_DONE;
 	p.fd = m != NULL ? watch_daemon(m) : -1;
 	status = unmount(r);

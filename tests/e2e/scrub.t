@@ -269,6 +269,12 @@ if command -v strace >/dev/null; then
 	"$TAZPOD" lock -q "$M" >"$W/out" 2>&1 &
 	locker=$!
 	start=$(now_ms)
+	sleep 2
+	run timeout 5 cat "$M/many/8"
+	like "$(cat "$W/err")" "Input/output error" \
+		"while it is overwritten, nothing is read anew"
+	run touch "$M/many/8"
+	like "$(cat "$W/err")" "Input/output error" "nor changed"
 	wait_for 20 not_mounted
 	took=$(($(now_ms) - start))
 	is "$((took >= 9000 && took < 19000))" 1 \
