@@ -1,6 +1,8 @@
 #!/bin/sh
 # With nocache, nothing that a file holds is in the page cache, unless it is
 # mapped, or spliced as sendfile(2) does.
+# Some functions are called by the name that another is given.
+# shellcheck disable=SC2317
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 need_fuse

@@ -29,14 +29,15 @@ new_disk()
 {
 	mkdir -p "$D"
 	rm -f "$IMAGE" "$CANARIES"
-	truncate -s 24M "$IMAGE" && mke2fs -q -t ext4 -F "$IMAGE" &&
-		raw=yes && mount -o loop "$IMAGE" "$D" 2>/dev/null ||
-		{
-			echo "# no loop devices: files are searched, not a disk"
-			raw=no
-			rm -rf "$D"
-			mkdir "$D"
-		}
+	raw=yes
+	truncate -s 24M "$IMAGE"
+	mke2fs -q -t ext4 -F "$IMAGE" || exit
+	mount -o loop "$IMAGE" "$D" 2>/dev/null || {
+		echo "# no loop devices: files are searched, not a disk"
+		raw=no
+		rm -rf "$D"
+		mkdir "$D"
+	}
 	HOME=$D/home
 	TMPDIR=$D/tmp
 	XDG_RUNTIME_DIR=$D/run
