@@ -142,20 +142,23 @@ $(MODEL): $(call objs,tests/model)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^
 
-# Looks for plaintext in a process, and in a daemon that does not protect it.
-SCAN        := $(B)/tests/leak/scan
-UNPROTECTED := $(B)/unprotected/tazpodfs
+# Nor do those that look for what is left of plaintext.
+LEAK := $(patsubst %,$(B)/tests/leak/%,pages scan search)
 
-$(SCAN): %: %.o
+$(LEAK): %: %.o
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $<
-# To be made by that other make alone, which knows what is new.
+
+# A daemon that protects nothing, in which they find it.  To be made by that
+# other make alone, which knows what is new.
+UNPROTECTED := $(B)/unprotected/tazpodfs
+
 $(UNPROTECTED): FORCE
 	$(Q)$(MAKE) --no-print-directory B=$(B)/unprotected PROTECT= $@
 
 .SECONDARY:
 
-unit: $(UNITS) $(REPLAYS) $(MODEL) $(FAULTS) $(SCAN) $(UNPROTECTED)
+unit: $(UNITS) $(REPLAYS) $(MODEL) $(FAULTS) $(LEAK) $(UNPROTECTED)
 
 # `check` and `demo` install what is missing, then build with it.
 check:

@@ -17,6 +17,8 @@
 
 struct mount;
 
+typedef void mount_fn(void *ctx);
+
 /* How files are shown, whatever the vault says of them. */
 struct mount_view {
 	bool set_uid, set_gid, set_umask;
@@ -67,6 +69,20 @@ int mount_start(struct mount **ret, const char *dir,
  * take changes again.
  */
 void mount_freeze(struct mount *m, bool frozen);
+
+/*
+ * For a mount that is about to end, after the last save: answer every request
+ * from now on with -EIO, and have the kernel's copies overwritten with zeros
+ * and dropped, as it frees its page cache without wiping it.  Those are the
+ * pages of what files hold, of the targets of links and of listings; it also
+ * drops attributes, and since Linux 6.16 names.  It does not find what it has
+ * dropped by itself before, nor what programs try to write after this.
+ *
+ * A thread does it, since the kernel may have to wait for our answers; fn is
+ * called from the loop when that is over, at the latest after 10 seconds, and
+ * at once if there can be no thread.  Called under the loop's lock, once.
+ */
+void mount_revoke(struct mount *m, mount_fn *fn, void *ctx);
 
 /* How many requests of the kernel somebody has waited for. */
 uint64_t mount_requests(const struct mount *m);

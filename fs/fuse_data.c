@@ -27,6 +27,8 @@ void fuse_data_read(fuse_req_t req, fuse_ino_t ino, size_t len, off_t off,
 		return;
 	}
 	done = node_read(n, (uint64_t)off, m->bounce, len);
+	if (done > 0 && !fuse_patch_is_direct(m->request))
+		fuse_scrub_note(n, (uint64_t)off, (uint64_t)done);
 	fuse_call_bounce(req, done);
 }
 
@@ -85,10 +87,14 @@ void fuse_data_write(fuse_req_t req, fuse_ino_t ino, const char *buf,
 		     size_t len, off_t off, struct fuse_file_info *fi)
 {
 	struct mount *m = fuse_call_mount(req);
-	struct node *n = fuse_call_write(req, ino);
+	struct node *n = tree_node(m->parts.tree, ino);
 	struct attr old;
 	ssize_t done;
 
+	/* What is refused is cached all the same. */
+	if (n != NULL && !fuse_patch_is_direct(m->request))
+		fuse_scrub_note(n, (uint64_t)off, len);
+	n = fuse_call_write(req, ino);
 	if (n == NULL)
 		return;
 	old = n->attr;

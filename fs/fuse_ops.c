@@ -174,6 +174,8 @@ static void op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st,
 	err = fuse_view_check(&m->view, st, &set);
 	if (err == 0)
 		err = tree_setattr(m->parts.tree, n, &attr, set);
+	if (err == 0 && (set & SET_SIZE))
+		fuse_scrub_trim(n, attr.size);
 	if (err == 0 && kills)
 		tree_kill_privileges(m->parts.tree, n, member);
 	if (err != 0)
@@ -190,8 +192,10 @@ static void op_readlink(fuse_req_t req, fuse_ino_t ino)
 		return;
 	if (n->target == NULL)
 		fuse_call_err(req, -EINVAL);
-	else
+	else {
+		fuse_scrub_note(n, 0, n->attr.size);
 		(void)fuse_reply_readlink(req, n->target);
+	}
 }
 
 /* Make a node for the caller of req.  NULL: it has been answered. */
@@ -390,10 +394,12 @@ static void list(fuse_req_t req, fuse_ino_t ino,
 
 	if (dir == NULL)
 		return;
-	if (S_ISDIR(dir->attr.mode))
-		fuse_dir_list(req, dir, what);
-	else
+	if (!S_ISDIR(dir->attr.mode)) {
 		fuse_call_err(req, -ENOTDIR);
+		return;
+	}
+	fuse_scrub_note(dir, 0, 1);
+	fuse_dir_list(req, dir, what);
 }
 
 static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t len, off_t off,

@@ -34,6 +34,7 @@ struct mount {
 	bool writeback; /* the kernel gathers writes */
 	bool seal_on_close;
 	bool frozen;  /* changes are refused */
+	bool revoked; /* everything is */
 	bool greeted; /* the kernel's INIT has come */
 	bool ready;   /* ... and was answered */
 	bool gone;    /* no request will come any more */
@@ -63,6 +64,13 @@ void fuse_serve_stop(struct mount *m);
 
 /* Tell who is to know, if the tree has changed since the last time. */
 void fuse_tell_changes(struct mount *m);
+
+/*
+ * The kernel is about to have len bytes at off of n in its page cache, or has
+ * them; or its cache ends at size.
+ */
+void fuse_scrub_note(struct node *n, uint64_t off, uint64_t len);
+void fuse_scrub_trim(struct node *n, uint64_t size);
 
 /* The mount that req is for. */
 struct mount *fuse_call_mount(fuse_req_t req);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "fuse_patch.h"
 
+#include <errno.h>
 #include <linux/fuse.h>
 #include <string.h>
 
@@ -49,6 +50,38 @@ void fuse_patch_reply(struct fuse_patch *p, const uint8_t *request,
 	memcpy(iov[1].iov_base, &out, sizeof(out));
 	p->kill_privileges = (flags & FUSE_HANDLE_KILLPRIV_V2) != 0;
 	p->done = true;
+}
+
+/* Only such requests say who asks, for mandatory locks. */
+bool fuse_patch_is_direct(const uint8_t *request)
+{
+	const uint8_t *body = request + sizeof(struct fuse_in_header);
+	struct fuse_write_in write;
+	struct fuse_read_in read;
+
+	switch (opcode_of(request)) {
+	case FUSE_READ:
+		memcpy(&read, body, sizeof(read));
+		return (read.read_flags & FUSE_READ_LOCKOWNER) != 0;
+	case FUSE_WRITE:
+		memcpy(&write, body, sizeof(write));
+		return (write.write_flags & FUSE_WRITE_LOCKOWNER) != 0;
+	default:
+		return false;
+	}
+}
+
+struct fuse_patch_refusal fuse_patch_refuse(const uint8_t *request)
+{
+	struct fuse_patch_refusal r;
+	struct fuse_out_header out = {sizeof(out), -EIO, 0};
+	struct fuse_in_header in;
+
+	_Static_assert(sizeof(r) == sizeof(out), "a header and nothing else");
+	memcpy(&in, request, sizeof(in));
+	out.unique = in.unique;
+	memcpy(&r, &out, sizeof(r));
+	return r;
 }
 
 bool fuse_patch_waits(const uint8_t *request)

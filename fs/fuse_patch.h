@@ -36,6 +36,17 @@ void fuse_patch_reply(struct fuse_patch *p, const uint8_t *request,
  */
 bool fuse_patch_kills(const uint8_t *request);
 
+/* Does the READ or WRITE at request go around the kernel's page cache? */
+bool fuse_patch_is_direct(const uint8_t *request);
+
+/* What mount_revoke() answers with. */
+struct fuse_patch_refusal {
+	uint8_t bytes[16];
+};
+
+/* The answer -EIO to any request. */
+struct fuse_patch_refusal fuse_patch_refuse(const uint8_t *request);
+
 /* Does somebody wait for the answer to the request? */
 bool fuse_patch_waits(const uint8_t *request);
 

@@ -28,6 +28,14 @@ void fuse_tell_changes(struct mount *m)
 	m->events.changed(m->events.ctx);
 }
 
+/* Answer a request without looking at what it wants. */
+static void refuse(struct mount *m)
+{
+	const struct fuse_patch_refusal r = fuse_patch_refuse(m->request);
+
+	(void)!write(fuse_session_fd(m->session), &r, sizeof(r));
+}
+
 /* One request, or the end.  False: no more will come. */
 static bool take(struct mount *m, int n)
 {
@@ -36,9 +44,14 @@ static bool take(struct mount *m, int n)
 	if (n > 0) {
 		struct fuse_buf buf = {.mem = m->request, .size = (size_t)n};
 
-		if (fuse_patch_waits(m->request))
+		const bool waits = fuse_patch_waits(m->request);
+
+		if (waits)
 			m->requests++;
-		fuse_session_process_buf(m->session, &buf);
+		if (m->revoked && waits)
+			refuse(m);
+		else
+			fuse_session_process_buf(m->session, &buf);
 		explicit_bzero(m->request, (size_t)n);
 	}
 	fuse_tell_changes(m);

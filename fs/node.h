@@ -29,11 +29,17 @@ struct xattr {
 	char name[];
 };
 
+/* The bytes from one offset up to another; none if they are equal. */
+struct node_span {
+	uint64_t from, to;
+};
+
 struct node {
 	uint64_t ino; /* its index in the tree's table; never 0 */
 	uint32_t nlink;
-	uint32_t xattr_sealed; /* bytes of the records of its attributes */
-	uint64_t lookups;      /* references held by the kernel */
+	uint32_t xattr_sealed;	 /* bytes of the records of its attributes */
+	uint64_t lookups;	 /* references held by the kernel */
+	struct node_span cached; /* what the kernel may have of its contents */
 	struct attr attr;
 	struct xattr *xattrs;
 	uint64_t xattr_bytes;  /* of their names and values */

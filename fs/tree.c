@@ -130,6 +130,13 @@ struct node *tree_node(const struct tree *t, uint64_t ino)
 	return ino < t->node_room ? t->nodes[ino] : NULL;
 }
 
+struct node *tree_next(const struct tree *t, uint64_t ino)
+{
+	while (ino < t->node_room && t->nodes[ino] == NULL)
+		ino++;
+	return tree_node(t, ino);
+}
+
 void tree_allocate_ahead(struct tree *t)
 {
 	t->quota.ahead = true;

@@ -63,6 +63,9 @@ void tree_free(struct tree *t);
 /* The node with number ino, or NULL if there is none (any more). */
 struct node *tree_node(const struct tree *t, uint64_t ino);
 
+/* The node with the lowest number from ino on, or NULL after the last. */
+struct node *tree_next(const struct tree *t, uint64_t ino);
+
 /*
  * From now on allocate ahead for files that grow by small pieces, and grow only
  * as long as there is slack in memory.  Before, a tree takes no more memory

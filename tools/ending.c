@@ -103,14 +103,35 @@ static void give_up(struct ending *e, int err)
 	tell_lockers(e, err);
 }
 
+static void stop(void *ctx)
+{
+	struct ending *e = ctx;
+
+	/* It has ended, but not as they expect. */
+	if (e->error != 0)
+		tell_lockers(e, -ECANCELED);
+	loop_stop(e->parts.loop);
+}
+
+static void shut(void *ctx)
+{
+	struct ending *e = ctx;
+
+	mount_revoke(e->parts.mount, stop, e);
+}
+
+/*
+ * From here on there is no way back.  What programs have written since the
+ * first flush is refused, but has to be seen to be overwritten.
+ */
 static void finish(struct ending *e, int err)
 {
 	e->is_safe = true;
 	e->error = err;
-	/* It has ended, but not as they expect. */
-	if (err != 0)
-		tell_lockers(e, -ECANCELED);
-	loop_stop(e->parts.loop);
+	if (e->is_gone)
+		stop(e);
+	else
+		e->parts.flush(e->parts.ctx, shut, e);
 }
 
 /* The vault is safe, but for what this process alone has. */

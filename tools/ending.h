@@ -6,7 +6,9 @@
  * How a mount ends: by a lock, by a signal, or because it was unmounted.
  *
  * A lock goes: save; refuse further changes; if some came meanwhile, save
- * once more; end the loop.  If it cannot be saved, it stays mounted.
+ * once more; refuse everything, and have the kernel's copies overwritten; end
+ * the loop.  If it cannot be saved, it stays mounted, and nothing was refused
+ * but changes.
  *
  * After a signal, or when the mount is gone, there is no way back: what cannot
  * be saved is put aside, sealed, in a rescue file.  If even that is impossible,

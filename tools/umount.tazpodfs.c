@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * umount.tazpodfs(8): what umount(8) calls for a mount whose utab entry names
- * it.  It has the vault saved, unmounts, and waits for the daemon's end, so
+ * it.  It has the vault saved and unmounted, and waits for the daemon's end, so
  * that umount(8) returns when everything is on disk.
+ *
+ * The daemon unmounts by a lock, which overwrites the kernel's copies but does
+ * not care who uses the mount.  So where that is in use, or has been mounted
+ * at other places too, umount(8) says what is to be done.
  */
 #include "control.h"
 #include "mounts.h"
@@ -15,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -108,15 +113,43 @@ static bool save(const struct mounted *m, bool quiet)
 	return false;
 }
 
-static int end(const struct request *r, const struct mounted *m)
+/*
+ * Is the mount at dir, which is m, in no use?  The first of two such calls
+ * unmounts nothing, and tells (umount2(2)).
+ */
+static bool is_idle(const struct request *r, const struct mounted *list,
+		    const struct mounted *m)
+{
+	for (; list != NULL; list = list->next)
+		if (list->dev == m->dev && list != m)
+			return false;
+	return umount2(r->dir, MNT_EXPIRE | UMOUNT_NOFOLLOW) != 0 &&
+	       errno == EAGAIN;
+}
+
+/* Have the daemon of m end it.  False: it has not. */
+static bool lock(const struct mounted *m)
+{
+	struct control_answer answer = {0};
+	int err = control_ask(&answer, m->owner, m->dev, "lock");
+
+	free(answer.body);
+	return err == 0 && answer.err == 0;
+}
+
+static int end(const struct request *r, const struct mounted *list)
 {
 	enum { SECONDS = 60 };
+	const struct mounted *m = mounts_at(list, r->dir);
 	const bool anyway = r->force || r->lazy;
+	const bool saved = m == NULL || save(m, anyway);
 	struct pollfd p = {.events = POLLIN};
 	int status;
 
-	if (m != NULL && !save(m, anyway) && !anyway)
+	if (!saved && !anyway)
 		return UMOUNT_FAILED;
+	if (m != NULL && saved && is_idle(r, list, m) && lock(m))
+		return UMOUNT_DONE;
 	p.fd = m != NULL ? watch_daemon(m) : -1;
 	status = unmount(r);
 	/* With -l, files may be open for as long as their programs like. */
@@ -145,7 +178,7 @@ int main(int argc, char *argv[])
 		msg_say("cannot read the mount table");
 		return UMOUNT_SYSTEM;
 	}
-	status = end(&r, mounts_at(list, r.dir));
+	status = end(&r, list);
 	mounts_free(list);
 	return status;
 }
