@@ -56,7 +56,7 @@ $(TOOLS):  $(filter-out $(MAINS),$(call objs,tools))
 
 CRYPTO_LIBS = $(CRYPTO) $(call libs,libcrypto nettle libbsd)
 FS_LIBS     = $(FS) $(CRYPTO_LIBS) $(call libs,libarchive fuse3 libzstd zlib) -lisal
-TOOLS_LIBS  = $(TOOLS) $(FS_LIBS) $(call libs,jansson mount)
+TOOLS_LIBS  = $(TOOLS) $(FS_LIBS) $(call libs,jansson mount libseccomp libcap-ng)
 
 $(B)/tazpodfs: $(B)/tools/tazpodfs.o $(TOOLS) $(FS) $(CRYPTO)
 	$(call say,LINK,$@)
