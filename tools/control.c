@@ -254,17 +254,34 @@ void control_end(struct control *c)
 
 /* The client's half. */
 
-uint64_t control_number(const char *body, const char *key)
+/* What stands behind "key=" in a line of body, or NULL. */
+static const char *find_key(const char *body, const char *key)
 {
 	size_t len = strlen(key);
 
 	while (body != NULL && *body != '\0') {
 		if (strncmp(body, key, len) == 0 && body[len] == '=')
-			return strtoull(body + len + 1, NULL, 10);
+			return body + len + 1;
 		body = strchr(body, '\n');
 		body = body != NULL ? body + 1 : NULL;
 	}
-	return 0;
+	return NULL;
+}
+
+uint64_t control_number(const char *body, const char *key)
+{
+	const char *value = find_key(body, key);
+
+	return value != NULL ? strtoull(value, NULL, 10) : 0;
+}
+
+void control_text(char *ret, size_t len, const char *body, const char *key)
+{
+	const char *value = find_key(body, key);
+
+	(void)snprintf(ret, len, "%.*s",
+		       value != NULL ? (int)strcspn(value, "\n") : 0,
+		       value != NULL ? value : "");
 }
 
 /* Connect to the daemon.  A descriptor, -ECONNREFUSED or -ETIMEDOUT. */

@@ -72,6 +72,9 @@ struct control_answer {
 /* The number of key in the lines of an answer's body, 0 if it has none. */
 uint64_t control_number(const char *body, const char *key);
 
+/* The text of key, cut off at len - 1 bytes; "" if there is none. */
+void control_text(char *ret, size_t len, const char *body, const char *key);
+
 /*
  * Ask the daemon of owner's mount with device number dev for word ("status",
  * "save" or "lock"), and wait for the answer, for "status" at most five

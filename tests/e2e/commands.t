@@ -201,8 +201,7 @@ is "$status $("$PY" -m json.tool --compact "$W/out")" "0 []" \
 # A daemon that was killed.
 mount_vault "$V" "$M"
 pid=$(daemon_of "$M")
-kill -KILL "$pid"
-wait_for 10 gone "$pid"
+kill_daemon "$pid"
 run "$TAZPOD" status --json
 is "$(grep -c '"answers": false' "$W/out")" 1 "status knows a dead mount"
 one_line 1 "$M: .*had died; unmounted it" "lock ends it, and says so" \

@@ -201,6 +201,22 @@ our_daemons()
 	done
 }
 
+# The keeper of daemon PID: the process that unmounts for it.
+keeper_of()
+{
+	pgrep -P "$1" -x tazpodfs-keeper
+}
+
+# kill_daemon PID: and its keeper before it, so that a dead mount stays.
+kill_daemon()
+{
+	keeper=$(keeper_of "$1")
+	[ -z "$keeper" ] || kill -KILL "$keeper" 2>/dev/null
+	wait_for 20 gone "$keeper"
+	kill -KILL "$1" 2>/dev/null
+	wait_for 20 gone "$1"
+}
+
 no_daemons()
 {
 	[ -z "$(our_daemons)" ]
@@ -234,6 +250,12 @@ our_mounts()
 is_mounted()
 {
 	our_mounts | grep -Fqx -- "$1"
+}
+
+# Has a keeper unmounted it?
+away()
+{
+	! is_mounted "$1"
 }
 
 # Are FUSE mounts possible at all, with W and the programs in reach?

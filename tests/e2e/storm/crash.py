@@ -74,7 +74,7 @@ def main(count, seed, vault, passfile, folder):
                 os.kill(saver, signal.SIGKILL)
                 sys.exit("a save hangs")
             time.sleep(0.005)
-        mount.take_away()
+        mount.await_keeper()
         if not shared.running():
             sys.exit("the vault was not whole at every moment")
         with open(vault, "rb") as f:
