@@ -130,6 +130,24 @@ $(B)/tests/bench/seal: $(patsubst %,$(B)/tests/bench/%.o,seal seal_vault \
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(TOOLS_LIBS)
 
+# The daemon, with what it must not be able to do, confined and not.
+PROBES := $(B)/tests/probe/tazpodfs-probe $(B)/tests/probe/tazpodfs-free \
+	$(B)/tests/probe/without
+
+$(B)/tests/probe/tazpodfs-probe: $(patsubst %,$(B)/%.o,tools/tazpodfs \
+		tests/probe/probe) $(TOOLS) $(FS) $(CRYPTO)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -Wl,--wrap=report_print -o $@ $(filter %.o,$^) \
+		$(TOOLS_LIBS)
+$(B)/tests/probe/tazpodfs-free: $(patsubst %,$(B)/%.o,tools/tazpodfs \
+		tests/probe/probe tests/probe/free) $(TOOLS) $(FS) $(CRYPTO)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -Wl,--wrap=report_print \
+		-Wl,--wrap=sandbox_enter -o $@ $(filter %.o,$^) $(TOOLS_LIBS)
+$(B)/tests/probe/without: $(B)/tests/probe/without.o
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(call libs,libseccomp)
+
 # The model knows nothing of the project but the mount.
 MODEL := $(B)/tests/model/model
 
@@ -139,7 +157,7 @@ $(MODEL): $(call objs,tests/model)
 
 .SECONDARY:
 
-unit: $(UNITS) $(REPLAYS) $(MODEL) $(FAULTS)
+unit: $(UNITS) $(REPLAYS) $(MODEL) $(FAULTS) $(PROBES)
 
 # `check` and `demo` install what is missing, then build with it.
 check:

@@ -36,12 +36,13 @@ def watch(vault, shared):
 
 
 def keep_saving(folder):
+    # By name it would be the folder below, once the mount is gone.
+    os.chdir(folder)
     n = 0
     while True:
         n += 1
         try:
-            with open(os.path.join(folder, "number"), "w",
-                      encoding="ascii") as f:
+            with open("number", "w", encoding="ascii") as f:
                 f.write("%d\n" % n)
         except OSError:
             return
