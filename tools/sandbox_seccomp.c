@@ -138,9 +138,6 @@ static const int always[] = {
 	/* what their run-time libraries need */
 	SCMP_SYS(mprotect),
 	SCMP_SYS(mmap),
-	SCMP_SYS(pipe2),
-	SCMP_SYS(process_vm_readv),
-	SCMP_SYS(getrusage),
 #endif
 };
 

@@ -4,13 +4,15 @@
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 need_fuse
+need_crypto
 PROBES=$B/tests/probe
 [ -x "$PROBES/tazpodfs-probe" ] || skip_all "no $PROBES/tazpodfs-probe"
 
 V=$W/own/vault
 M=$W/m
 mkdir "$M" "$W/own"
-new_vault "$V"
+# Mounts by the dozen: a key that is derived in a moment.
+quick_vault 2 "$V" || exit
 
 # Called through wait_for.
 # shellcheck disable=SC2317
@@ -66,23 +68,28 @@ print(" ".join(line[4:] for line in text.decode().splitlines()
 	rm -rf "$O/created" "$O/made"
 }
 
-# What an ordinary user may not do anyway is no test.
-rooted()
+# What an ordinary user may not do anyway is no test; and the run-time library of
+# a sanitizer may map what it likes.
+tested()
 {
-	if [ "$(id -u)" -eq 0 ]; then
-		echo "$1"
+	echo "$1" | if [ "$(id -u)" -ne 0 ]; then
+		sed 's/u\{0,1\}mount=[0-9]* //g'
 	else
-		echo "$1" | sed 's/mount=[0-9]* //g'
+		cat
+	fi | if locks_memory; then
+		cat
+	else
+		sed 's/mprotect=[0-9]* mmap=[0-9]* //'
 	fi
 }
 
 # 13: EACCES, which is Landlock's; 1: EPERM, the filter's.
-is "$(rooted "$(tries "$PROBES/tazpodfs-probe")")" "$(rooted "read=0 write=13 \
+is "$(tested "$(tries "$PROBES/tazpodfs-probe")")" "$(tested "read=0 write=13 \
 truncate=1 create=13 mkdir=13 unlink=13 tcp=1 unix=1 fork=1 ptrace=1 vm_read=1 \
 kill=1 mount=1 umount=1 mprotect=1 mmap=1 setuid=1")" \
 	"a daemon can read, but neither write outside, connect, fork, trace, \
 mount nor make code"
-is "$(rooted "$(tries "$PROBES/tazpodfs-free")")" "$(rooted "read=0 write=0 \
+is "$(tested "$(tries "$PROBES/tazpodfs-free")")" "$(tested "read=0 write=0 \
 truncate=0 create=0 mkdir=0 unlink=0 tcp=0 unix=0 fork=0 ptrace=0 vm_read=0 \
 kill=0 mount=0 umount=0 mprotect=0 mmap=0 setuid=0")" \
 	"one that does not confine itself can do all of that"
@@ -294,7 +301,7 @@ P=$W/nobody/passphrase
 FS=$W/bin/tazpodfs
 CLI=$W/bin/tazpod
 as_nobody mkdir "$M"
-as_nobody "$CLI" create -q --passfile "$P" "$V"
+cp "$W/own/vault" "$V" && chown "$NOBODY:$NOBODY" "$V"
 die as_nobody "$V" "$M" 20
 is "$bad" "" "the same as a user (at most $worst ms)"
 holds "a user's daemon can be mounted again" as_nobody "$FS" \
