@@ -208,9 +208,12 @@ die()
 		# shellcheck disable=SC2016
 		$1 sh -c 'cd "$1" || exit
 			while head -c 100000 /dev/urandom >a &&
-				sync a && mv a b; do :; done' sh "$3" \
-			>/dev/null 2>&1 &
+				sync a && mv a b; do : >"$2"; done' sh "$3" \
+			"$P.ready" >/dev/null 2>&1 &
 		load=$!
+		# Later it would work in the folder below.
+		wait_for 20 test -e "$P.ready"
+		rm -f "$P.ready"
 		sleep 0.0"$i"
 		took=$(time_of_death "$pid" "$3") || bad="$bad stays"
 		[ "${took:-0}" -le "$worst" ] || worst=$took
