@@ -3,7 +3,7 @@
 #include "keeper_impl.h"
 
 #include "caps.h"
-#include "fusermount.h"
+#include "detach.h"
 #include "mounts.h"
 #include "stale.h"
 #include "utab.h"
@@ -107,7 +107,7 @@ static int detach(const char *dir, int root)
 	char path[32];
 
 	if (geteuid() != 0)
-		return fusermount_detach(dir);
+		return detach_as_user(dir);
 	if (root < 0)
 		return umount2(dir, MNT_DETACH | UMOUNT_NOFOLLOW) == 0 ? 0
 								       : -errno;

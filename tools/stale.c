@@ -2,7 +2,7 @@
 #include "stale.h"
 
 #include "control.h"
-#include "fusermount.h"
+#include "detach.h"
 #include "rundir.h"
 #include "utab.h"
 
@@ -131,7 +131,7 @@ static int unmount(const struct mounted *m, int fd)
 	/* Its number may be another mount's as soon as it has gone. */
 	control_forget(m->owner, m->dev);
 	if (geteuid() != 0)
-		return fusermount_detach(m->dir);
+		return detach_as_user(m->dir);
 	(void)snprintf(root, sizeof(root), "/proc/self/fd/%d", fd);
 	err = umount2(root, MNT_DETACH) == 0 ? 0 : -errno;
 	if (err == 0)

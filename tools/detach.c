@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "fusermount.h"
+#include "detach.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-int fusermount_detach(const char *dir)
+int detach_as_user(const char *dir)
 {
 	const char *argv[] = {"fusermount3", "-u", "-z", "-q", "--", dir, NULL};
 	sigset_t none;

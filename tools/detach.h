@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef TZ_FUSERMOUNT_H
-#define TZ_FUSERMOUNT_H
+#ifndef TZ_DETACH_H
+#define TZ_DETACH_H
 
 /*
  * What a user without rights has for umount2(2) with MNT_DETACH: have
@@ -9,6 +9,6 @@
  * 0, -ENOENT if there is no fusermount3, -EPERM if it refused, or the -errno
  * of fork(2) or waitpid(2).
  */
-int fusermount_detach(const char *dir);
+int detach_as_user(const char *dir);
 
 #endif
