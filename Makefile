@@ -61,7 +61,7 @@ $(TOOLS):  $(filter-out $(MAINS) $(HEAP),$(call objs,tools))
 
 CRYPTO_LIBS = $(CRYPTO) $(call libs,libcrypto nettle libbsd)
 FS_LIBS     = $(FS) $(CRYPTO_LIBS) $(call libs,libarchive fuse3 libzstd zlib) -lisal
-TOOLS_LIBS  = $(TOOLS) $(FS_LIBS) $(call libs,jansson mount)
+TOOLS_LIBS  = $(TOOLS) $(FS_LIBS) $(call libs,jansson mount libseccomp libcap-ng)
 
 $(B)/tazpodfs: $(B)/tools/tazpodfs.o $(HEAP) $(TOOLS) $(FS) $(CRYPTO)
 	$(call say,LINK,$@)
@@ -135,6 +135,24 @@ $(B)/tests/bench/seal: $(patsubst %,$(B)/tests/bench/%.o,seal seal_vault \
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(TOOLS_LIBS)
 
+# The daemon, with what it must not be able to do, confined and not.
+PROBES := $(B)/tests/probe/tazpodfs-probe $(B)/tests/probe/tazpodfs-free \
+	$(B)/tests/probe/without
+
+$(B)/tests/probe/tazpodfs-probe: $(patsubst %,$(B)/%.o,tools/tazpodfs \
+		tests/probe/probe) $(TOOLS) $(FS) $(CRYPTO)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -Wl,--wrap=report_print -o $@ $(filter %.o,$^) \
+		$(TOOLS_LIBS)
+$(B)/tests/probe/tazpodfs-free: $(patsubst %,$(B)/%.o,tools/tazpodfs \
+		tests/probe/probe tests/probe/free) $(TOOLS) $(FS) $(CRYPTO)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -Wl,--wrap=report_print \
+		-Wl,--wrap=sandbox_enter -o $@ $(filter %.o,$^) $(TOOLS_LIBS)
+$(B)/tests/probe/without: $(B)/tests/probe/without.o
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(call libs,libseccomp)
+
 # The model knows nothing of the project but the mount.
 MODEL := $(B)/tests/model/model
 
@@ -158,7 +176,7 @@ $(UNPROTECTED): FORCE
 
 .SECONDARY:
 
-unit: $(UNITS) $(REPLAYS) $(MODEL) $(FAULTS) $(LEAK) $(UNPROTECTED)
+unit: $(UNITS) $(REPLAYS) $(MODEL) $(FAULTS) $(LEAK) $(UNPROTECTED) $(PROBES)
 
 # `check` and `demo` install what is missing, then build with it.
 check:

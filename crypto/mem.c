@@ -2,6 +2,7 @@
 #include "mem.h"
 
 #include "arena.h"
+#include "protect.h"
 #include "stack.h"
 
 #include <errno.h>
@@ -171,7 +172,7 @@ int mem_harden(void)
 	const struct rlimit none = {0, 0};
 	int err;
 
-	if (!PAGES_PROTECT)
+	if (!PROTECT)
 		return 0;
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 ||
 	    setrlimit(RLIMIT_CORE, &none) != 0)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "pages.h"
 
+#include "protect.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -74,7 +76,7 @@ void *pages_map(size_t bytes, size_t align, enum pages_kind *kind)
 
 	if (span < bytes)
 		return NULL;
-	if (!PAGES_PROTECT)
+	if (!PROTECT)
 		*kind = PAGES_PLAIN;
 	map = mmap(NULL, span, PROT_NONE,
 		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

@@ -7,13 +7,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* A build that is to show what the protection does has none of it. */
-#ifdef TZ_UNPROTECTED
-enum { PAGES_PROTECT = 0 };
-#else
-enum { PAGES_PROTECT = 1 };
-#endif
-
 enum pages_kind {
 	PAGES_PLAIN,  /* ordinary memory: may be swapped, dumped and forked */
 	PAGES_LOCKED, /* mlock(2); not in core dumps, not in forked children */

@@ -5,14 +5,11 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/mount.h>
 #include <sys/uio.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 enum {
@@ -113,14 +110,13 @@ static int watch(struct mount *m)
 	return loop_add(m->parts.loop, m->event, on_event, m);
 }
 
-int mount_start(struct mount **ret, const char *dir,
-		const struct mount_parts *parts,
-		const struct mount_options *options,
-		const struct mount_events *events)
+int mount_new(struct mount **ret, const char *dir,
+	      const struct mount_parts *parts,
+	      const struct mount_options *options,
+	      const struct mount_events *events)
 {
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
 	struct mount *m = mem_alloc(sizeof(*m));
-	bool mounted = false;
 	int err;
 
 	if (m == NULL)
@@ -149,24 +145,28 @@ int mount_start(struct mount **ret, const char *dir,
 	m->session = fuse_session_new(&args, &fuse_ops, sizeof(fuse_ops), m);
 	if (m->session == NULL)
 		goto out;
+	err = watch(m);
+	if (err != 0)
+		goto out;
 	err = -ENODEV;
 	if (fuse_session_mount(m->session, dir) != 0)
 		goto out;
-	mounted = true;
 	err = fuse_session_custom_io(m->session, &io,
 				     fuse_session_fd(m->session));
-	if (err == 0)
-		err = watch(m);
-	if (err == 0)
-		err = fuse_serve_start(m);
 	if (err != 0)
 		goto out;
 	*ret = m;
 	m = NULL;
 out:
 	fuse_opt_free_args(&args);
-	mount_end(m, &(struct mount_place){mounted ? dir : NULL, -1});
+	mount_end(m);
 	return err;
+}
+
+int mount_serve(struct mount *m, struct saver *saver)
+{
+	m->parts.saver = saver;
+	return fuse_serve_start(m);
 }
 
 void mount_freeze(struct mount *m, bool frozen)
@@ -177,32 +177,6 @@ void mount_freeze(struct mount *m, bool frozen)
 uint64_t mount_requests(const struct mount *m)
 {
 	return m->requests;
-}
-
-/*
- * Lazily: open files must not stop it, and those who have them get errors
- * already.  libfuse could do this, but only by the path that was mounted,
- * where something else may be by now.
- */
-static void unmount(const struct mount_place *place)
-{
-	const char *const argv[] = {"fusermount3", "-u",       "-q", "-z",
-				    "--",	   place->dir, NULL};
-	char root[32];
-	pid_t pid;
-	int status;
-
-	/* What is held cannot be mistaken for another. */
-	(void)snprintf(root, sizeof(root), "/proc/self/fd/%d", place->root);
-	if (geteuid() == 0 && place->root >= 0 &&
-	    (umount2(root, MNT_DETACH) == 0 || errno != ENOENT))
-		return; /* if it is not there, somebody else was quicker */
-	if (geteuid() == 0 &&
-	    umount2(place->dir, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
-		return;
-	if (posix_spawnp(&pid, argv[0], NULL, NULL,
-			 (char *const *)(uintptr_t)argv, environ) == 0)
-		(void)waitpid(pid, &status, 0);
 }
 
 bool mount_is_connected(const struct mount *m)
@@ -218,7 +192,7 @@ void mount_stop(struct mount *m)
 		fuse_serve_stop(m);
 }
 
-void mount_end(struct mount *m, const struct mount_place *place)
+void mount_end(struct mount *m)
 {
 	if (m == NULL)
 		return;
@@ -230,8 +204,6 @@ void mount_end(struct mount *m, const struct mount_place *place)
 	/* This ends the connection, or an unmount could wait for answers. */
 	if (m->session != NULL)
 		fuse_session_destroy(m->session);
-	if (place->dir != NULL)
-		unmount(place);
 	mem_free(m->request);
 	mem_free(m->bounce);
 	mem_free(m->reply);

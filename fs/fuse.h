@@ -49,20 +49,28 @@ struct mount_events {
 /* What a mount shows and where changes of it go.  All borrowed. */
 struct mount_parts {
 	struct tree *tree;
-	struct saver *saver; /* NULL: read-only */
+	struct saver *saver; /* NULL: read-only, or mount_serve() will say */
 	struct loop *loop;
 };
 
 /*
- * Mount at dir and serve from parts->loop on.  The caller ends *ret.
+ * Mount at dir.  Nobody is answered yet: whoever looks into it waits for
+ * mount_serve().  The caller ends *ret.
  *
- * Returns 0, -EINVAL if libfuse does not take the options, -ENOMEM, or
- * -ENODEV if the mount was refused; libfuse has said why on standard error.
+ * Returns 0, -EINVAL if libfuse does not take the options, -ENOMEM, the -errno
+ * of eventfd(2), or -ENODEV if the mount was refused; libfuse has said why on
+ * standard error.  After an error, a mount that was made is dead.
  */
-int mount_start(struct mount **ret, const char *dir,
-		const struct mount_parts *parts,
-		const struct mount_options *options,
-		const struct mount_events *events);
+int mount_new(struct mount **ret, const char *dir,
+	      const struct mount_parts *parts,
+	      const struct mount_options *options,
+	      const struct mount_events *events);
+
+/*
+ * Answer requests, in a thread of its own, with saver to save what changes.
+ * 0, or the -errno of sigaction(2) or pthread_create(3).
+ */
+int mount_serve(struct mount *m, struct saver *saver);
 
 /*
  * Answer every request from now on that would change the tree with -EIO, or
@@ -96,16 +104,11 @@ void mount_stop(struct mount *m);
  */
 bool mount_is_connected(const struct mount *m);
 
-/* Where a mount is by now. */
-struct mount_place {
-	const char *dir; /* NULL: it is not to be unmounted */
-	int root;	 /* a descriptor of its root, with O_PATH */
-};
-
 /*
- * As mount_stop(); then end the connection, unmount, and release m.  NULL is a
- * no-op.
+ * As mount_stop(); then end the connection, and release m.  From then on the
+ * mount is dead; to unmount it is the caller's, who knows where it is by now.
+ * NULL is a no-op.
  */
-void mount_end(struct mount *m, const struct mount_place *place);
+void mount_end(struct mount *m);
 
 #endif

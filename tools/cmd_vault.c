@@ -284,6 +284,9 @@ static enum exit_code tell_daemon(const struct command_line *c,
 			code = lock_dead(target);
 		else
 			code = complain(err, target, word);
+		/* Its keeper has, unless that had died before. */
+		if (code == EXIT_DONE && strcmp(word, "lock") == 0)
+			(void)stale_heal(target->dir);
 	}
 	if (code == EXIT_DONE && !c->quiet)
 		(void)printf("%s: %s\n", target->vault, done);

@@ -183,57 +183,51 @@ static void on_client(void *ctx, int listening)
 	c->clients++;
 }
 
-static int listen_at(const struct sockaddr_un *a)
+static int listen_at(int fd, const struct sockaddr_un *a)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int err;
-
-	if (fd < 0)
-		return -errno;
 	/* A device number is used again only after its mount has gone. */
 	(void)unlink(a->sun_path);
 	if (bind(fd, (const struct sockaddr *)a, sizeof(*a)) != 0 ||
-	    chmod(a->sun_path, 0600) != 0 || listen(fd, CLIENTS_MAX) != 0) {
-		err = -errno;
-		(void)close(fd);
-		return err;
-	}
-	return fd;
+	    chmod(a->sun_path, 0600) != 0 || listen(fd, CLIENTS_MAX) != 0)
+		return -errno;
+	return 0;
 }
 
-int control_start(struct control **ret, struct loop *loop, dev_t dev,
-		  const struct control_ops *ops)
+int control_new(struct control **ret)
 {
 	struct control *c = calloc(1, sizeof(*c));
+	int err;
+
+	if (c == NULL)
+		return -ENOMEM;
+	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (c->fd < 0) {
+		err = -errno;
+		free(c);
+		return err;
+	}
+	*ret = c;
+	return 0;
+}
+
+int control_start(struct control *c, struct loop *loop, dev_t dev,
+		  const struct control_ops *ops)
+{
 	struct sockaddr_un a;
 	struct stat st;
 	int err = -ENOENT;
 
-	if (c == NULL)
-		return -ENOMEM;
-	c->fd = -1;
-	for (unsigned n = 0; n < RUNDIR_COUNT && c->fd < 0; n++) {
-		if (!address(&a, n, geteuid(), dev, true))
-			continue;
-		c->fd = listen_at(&a);
-		err = c->fd;
-	}
-	if (c->fd < 0) {
-		free(c);
+	for (unsigned n = 0; n < RUNDIR_COUNT && err != 0; n++)
+		if (address(&a, n, geteuid(), dev, true))
+			err = listen_at(c->fd, &a);
+	if (err != 0)
 		return err;
-	}
 	c->loop = loop;
 	c->ops = *ops;
 	(void)snprintf(c->path, sizeof(c->path), "%s", a.sun_path);
 	if (lstat(c->path, &st) == 0)
 		c->ino = st.st_ino;
-	err = loop_add(loop, c->fd, on_client, c);
-	if (err != 0) {
-		control_end(c);
-		return err;
-	}
-	*ret = c;
-	return 0;
+	return loop_add(loop, c->fd, on_client, c);
 }
 
 void control_hide(struct control *c)
@@ -242,11 +236,13 @@ void control_hide(struct control *c)
 
 	if (c == NULL || c->fd < 0)
 		return;
-	loop_remove(c->loop, c->fd);
+	if (c->loop != NULL)
+		loop_remove(c->loop, c->fd);
 	(void)close(c->fd);
 	c->fd = -1;
 	/* Once its mount is gone, the name may be another one's already. */
-	if (lstat(c->path, &st) == 0 && st.st_ino == c->ino)
+	if (c->path[0] != '\0' && lstat(c->path, &st) == 0 &&
+	    st.st_ino == c->ino)
 		(void)unlink(c->path);
 }
 
@@ -258,17 +254,34 @@ void control_end(struct control *c)
 
 /* The client's half. */
 
-uint64_t control_number(const char *body, const char *key)
+/* What stands behind "key=" in a line of body, or NULL. */
+static const char *find_key(const char *body, const char *key)
 {
 	size_t len = strlen(key);
 
 	while (body != NULL && *body != '\0') {
 		if (strncmp(body, key, len) == 0 && body[len] == '=')
-			return strtoull(body + len + 1, NULL, 10);
+			return body + len + 1;
 		body = strchr(body, '\n');
 		body = body != NULL ? body + 1 : NULL;
 	}
-	return 0;
+	return NULL;
+}
+
+uint64_t control_number(const char *body, const char *key)
+{
+	const char *value = find_key(body, key);
+
+	return value != NULL ? strtoull(value, NULL, 10) : 0;
+}
+
+void control_text(char *ret, size_t len, const char *body, const char *key)
+{
+	const char *value = find_key(body, key);
+
+	(void)snprintf(ret, len, "%.*s",
+		       value != NULL ? (int)strcspn(value, "\n") : 0,
+		       value != NULL ? value : "");
 }
 
 /* Connect to the daemon.  A descriptor, -ECONNREFUSED or -ETIMEDOUT. */

@@ -30,10 +30,16 @@ struct control_ops {
 struct control;
 
 /*
- * Listen, as uid, for the mount with device number dev.  The caller ends
- * *ret.  0 or -errno.
+ * Make what control_start() is to listen with; after that, no other socket is
+ * needed.  The caller ends *ret.  0, -ENOMEM, or the -errno of socket(2).
  */
-int control_start(struct control **ret, struct loop *loop, dev_t dev,
+int control_new(struct control **ret);
+
+/*
+ * Listen, as the effective user, for the mount with device number dev.  0 or
+ * -errno.
+ */
+int control_start(struct control *c, struct loop *loop, dev_t dev,
 		  const struct control_ops *ops);
 
 /* Answer with what became of it, 0 or -errno, and forget r. */
@@ -47,7 +53,7 @@ void control_reply_last(struct control_request *r);
 
 /*
  * Listen no more and remove the socket; who has connected is still answered.
- * NULL is a no-op.
+ * NULL, and one that never listened, are a no-op.
  */
 void control_hide(struct control *c);
 
@@ -65,6 +71,9 @@ struct control_answer {
 
 /* The number of key in the lines of an answer's body, 0 if it has none. */
 uint64_t control_number(const char *body, const char *key);
+
+/* The text of key, cut off at len - 1 bytes; "" if there is none. */
+void control_text(char *ret, size_t len, const char *body, const char *key);
 
 /*
  * Ask the daemon of owner's mount with device number dev for word ("status",

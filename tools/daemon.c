@@ -2,24 +2,17 @@
 /*
  * Order matters here: the passphrase and everything after it comes after the
  * last fork, since locked memory does not survive one; the tag is verified
- * before anything is mounted; the mount is announced once the kernel has made
- * contact.
+ * before anything is mounted; what the sandbox forbids is done before it, and
+ * no other thread is started, nor anybody answered; the mount is announced once
+ * the kernel has made contact.
  */
-#include "daemon.h"
+#include "daemon_impl.h"
 
-#include "control.h"
 #include "crypto/crypto.h"
-#include "ending.h"
-#include "flush.h"
-#include "fs/autoseal.h"
-#include "fs/fuse.h"
 #include "mounting.h"
 #include "mounts.h"
-#include "openvault.h"
-#include "pin.h"
-#include "report.h"
+#include "sandbox.h"
 #include "seen.h"
-#include "utab.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -34,24 +27,6 @@
  * yesterday's out. */
 enum { HISTORY_SECONDS = 60 };
 
-struct daemon {
-	const struct daemon_parts *parts;
-	struct opened vault;
-	struct tree *tree;
-	struct saver *saver; /* NULL: read-only */
-	struct loop *loop;
-	struct mount *mount;
-	struct control *control;
-	struct ending *ending;
-	struct autoseal *autoseal; /* NULL: read-only, or seal=off */
-	struct pin *pin;	   /* NULL: none is wanted, or possible */
-	bool seal_failing;	   /* the last seal of autoseal's did */
-	dev_t dev;		   /* of the mount */
-	int mount_id;		   /* in mountinfo; -1: not known */
-	int signals;		   /* descriptor, or -1 */
-	bool ready;		   /* was announced */
-};
-
 static void on_ready(void *ctx)
 {
 	struct daemon *d = ctx;
@@ -64,8 +39,7 @@ static void on_gone(void *ctx)
 {
 	struct daemon *d = ctx;
 
-	if (geteuid() == 0)
-		utab_remove(d->parts->dir);
+	keeper_gone(d->keeper);
 	/* Its device number may soon be another mount's. */
 	control_hide(d->control);
 	autoseal_stop(d->autoseal);
@@ -122,19 +96,6 @@ static void on_autoseal(void *ctx, int err)
 		unpin_detached(d);
 }
 
-/* Have what the kernel keeps handed over, then call fn. */
-static void flush(void *ctx, flush_fn *fn, void *fn_ctx)
-{
-	struct daemon *d = ctx;
-	char *dir = NULL;
-
-	if (d->saver != NULL && mounts_find(&dir, d->mount_id) == 0)
-		flush_start(d->loop, dir, d->dev, fn, fn_ctx);
-	else
-		fn(fn_ctx);
-	free(dir);
-}
-
 static void on_signal(void *ctx, int fd)
 {
 	struct signalfd_siginfo info;
@@ -151,76 +112,6 @@ static void on_saved(void *ctx, int fd)
 
 	(void)fd;
 	saver_collect(d->saver);
-}
-
-/* A save that somebody waits for. */
-struct save {
-	struct daemon *daemon;
-	struct control_request *request;
-};
-
-static void reply_save(void *ctx, int err)
-{
-	struct save *save = ctx;
-
-	control_reply(save->request, err);
-	free(save);
-}
-
-static void on_flushed(void *ctx)
-{
-	struct save *save = ctx;
-	int err = saver_request(save->daemon->saver, VAULT_FRESH, reply_save,
-				save);
-
-	if (err != 0)
-		reply_save(save, err);
-}
-
-static void do_save(void *ctx, struct control_request *r)
-{
-	struct daemon *d = ctx;
-	struct save *save = d->saver != NULL ? malloc(sizeof(*save)) : NULL;
-
-	if (save == NULL) {
-		control_reply(r, d->saver != NULL ? -ENOMEM : -ENOTSUP);
-		return;
-	}
-	*save = (struct save){d, r};
-	flush(d, on_flushed, save);
-}
-
-static void do_lock(void *ctx, struct control_request *r)
-{
-	struct daemon *d = ctx;
-	char *dir = NULL;
-
-	/* What is mounted in or over it would be left over nothing. */
-	if (mounts_find(&dir, d->mount_id) == -EBUSY ||
-	    mounts_is_busy(d->mount_id, d->dev))
-		control_reply(r, -EBUSY);
-	else
-		ending_lock(d->ending, r);
-	free(dir);
-}
-
-static void do_status(void *ctx, FILE *out)
-{
-	const struct daemon *d = ctx;
-	struct report r = {
-		.vault = store_path(d->vault.store),
-		.dir = d->parts->dir,
-		.read_only = d->saver == NULL,
-		.usage = tree_usage(d->tree),
-		.requests = mount_requests(d->mount),
-	};
-
-	/* With a saver, the vault itself belongs to the saver's thread. */
-	if (d->saver != NULL)
-		r.saver = saver_state(d->saver);
-	else
-		r.saver.params = *vault_params(d->vault.vault);
-	report_print(out, &r);
 }
 
 /*
@@ -250,16 +141,16 @@ static int start_saver(struct daemon *d)
 					       on_autoseal, d};
 	int err = saver_start(&d->saver, &parts);
 
+	if (err == 0)
+		err = loop_add(d->loop, saver_fd(d->saver), on_saved, d);
 	if (err != 0 || o->off)
 		return err;
 	return autoseal_start(&d->autoseal, d->loop, d->saver, &policy);
 }
 
-/* Watch signals and the saver. */
-static int watch(struct daemon *d)
+static int watch_signals(struct daemon *d)
 {
 	sigset_t set;
-	int err;
 
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGTERM);
@@ -270,13 +161,7 @@ static int watch(struct daemon *d)
 	d->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (d->signals < 0)
 		return -errno;
-	err = loop_add(d->loop, d->signals, on_signal, d);
-	if (err != 0 || d->vault.read_only)
-		return err;
-	err = start_saver(d);
-	if (err == 0)
-		err = loop_add(d->loop, saver_fd(d->saver), on_saved, d);
-	return err;
+	return loop_add(d->loop, d->signals, on_signal, d);
 }
 
 /* Files of strangers would be closed to a user who owns the whole vault. */
@@ -291,9 +176,9 @@ static void default_view(struct mount_view *view)
 	view->set_uid = view->set_gid = true;
 }
 
-static void start_control(struct daemon *d)
+/* Learn what the kernel calls our mount, and let the keeper know. */
+static int find_mount(struct daemon *d)
 {
-	const struct control_ops ops = {do_status, do_save, do_lock, d};
 	const struct mounted *ours = NULL;
 	struct mounted *m = NULL;
 	int err = mounts_read(&m);
@@ -307,27 +192,32 @@ static void start_control(struct daemon *d)
 	if (ours != NULL) {
 		d->dev = ours->dev;
 		d->mount_id = ours->id;
+		/* Without such a table, umount(8) returns before the last
+		 * seal. */
+		(void)keeper_mounted(d->keeper, d->mount_id);
 	}
-	if (ours != NULL && d->autoseal != NULL) {
-		/* The mount is served already. */
-		loop_lock(d->loop);
-		(void)pin_new(&d->pin, d->parts->dir, d->mount_id);
-		if (saver_state(d->saver).dirty)
-			pin_hold(d->pin);
-		loop_unlock(d->loop);
-	}
-	/* Without such a table, umount(8) returns before the last seal. */
-	if (ours != NULL && geteuid() == 0)
-		(void)utab_add(store_path(d->vault.store), d->parts->dir);
-	if (err == 0)
-		err = ours != NULL ? control_start(&d->control, d->loop,
-						   ours->dev, &ops)
-				   : -ENOENT;
+	mounts_free(m);
+	return err == 0 && ours == NULL ? -ENOENT : err;
+}
+
+/* From here on the mount is served. */
+static void start_control(struct daemon *d)
+{
+	const struct control_ops ops = daemon_ops(d);
+	int err = d->mount_id >= 0
+			  ? control_start(d->control, d->loop, d->dev, &ops)
+			  : -ENOENT;
+
 	if (err != 0)
 		msg_say("%s: no control socket (%s); end this mount with "
 			"umount",
 			d->parts->dir, msg_error(err));
-	mounts_free(m);
+}
+
+static enum exit_code start_failed(int err)
+{
+	return msg_fail(err == -ENOMEM ? EXIT_MEMORY : EXIT_FAILED,
+			"cannot start: %s", msg_error(err));
 }
 
 static enum exit_code start_ending(struct daemon *d)
@@ -337,29 +227,17 @@ static enum exit_code start_ending(struct daemon *d)
 		.mount = d->mount,
 		.saver = d->saver,
 		.store = d->vault.store,
-		.flush = flush,
+		.flush = daemon_flush,
 		.ctx = d,
 	};
 	int err = ending_new(&d->ending, &parts);
 
-	if (err != 0)
-		return msg_fail(EXIT_FAILED, "cannot start: %s",
-				msg_error(err));
-	return EXIT_DONE;
+	return err == 0 ? EXIT_DONE : start_failed(err);
 }
 
-static enum exit_code start(struct daemon *d)
+static enum exit_code open_vault(struct daemon *d)
 {
 	const struct options *o = d->parts->options;
-	struct mount_options options = {
-		.fuse_options = o->fuse != NULL ? o->fuse : "",
-		.view = o->view,
-		.no_cache = o->no_cache,
-		.writeback = o->writeback,
-		.seal_on_close = o->seal.close,
-	};
-	const struct mount_events events = {on_ready, on_gone, on_changed, d};
-	struct mount_parts parts;
 	enum exit_code code;
 	int err = crypto_start();
 
@@ -367,47 +245,143 @@ static enum exit_code start(struct daemon *d)
 		return msg_fail(EXIT_MEMORY,
 				"memory cannot be locked; raise 'ulimit -l'");
 	if (err != 0)
-		return msg_fail(EXIT_FAILED, "cannot start: %s",
-				msg_error(err));
+		return start_failed(err);
 	code = openvault_open(&d->vault, o, d->parts->vault);
 	if (code == EXIT_DONE)
 		code = openvault_tree(&d->tree, &d->vault, o);
+	return code;
+}
+
+/* Mount it, without anybody being answered yet. */
+static enum exit_code mount_vault(struct daemon *d)
+{
+	const struct options *o = d->parts->options;
+	struct mount_options options = {
+		.source = store_path(d->vault.store),
+		.fuse_options = o->fuse != NULL ? o->fuse : "",
+		.read_only = d->vault.read_only,
+		.view = o->view,
+		.no_cache = o->no_cache,
+		.writeback = o->writeback,
+		.seal_on_close = o->seal.close,
+	};
+	const struct mount_events events = {on_ready, on_gone, on_changed, d};
+	const struct mount_parts parts = {d->tree, NULL, d->loop};
+
+	default_view(&options.view);
+	return mounting_new(&d->mount, d->parts->dir, &parts, &options,
+			    &events);
+}
+
+/* Mount the vault, and give up all that is not needed from then on. */
+static enum exit_code mount_confined(struct daemon *d)
+{
+	const char *vault = store_path(d->vault.store);
+	struct sandbox *sandbox = NULL;
+	enum exit_code code;
+	int err = control_new(&d->control), root = -1;
+
+	if (err == 0)
+		err = keeper_watch(d->keeper, vault, d->parts->dir);
+	if (err != 0)
+		return start_failed(err);
+	code = sandbox_new(&sandbox, vault, d->vault.read_only);
+	if (code == EXIT_DONE)
+		code = mount_vault(d);
+	if (code == EXIT_DONE && find_mount(d) == 0)
+		root = pin_open_root(d->parts->dir, d->mount_id, d->dev);
+	if (code == EXIT_DONE)
+		code = sandbox_enter(sandbox, root);
+	if (root >= 0)
+		(void)close(root);
+	sandbox_free(sandbox);
+	return code;
+}
+
+/* Start the threads, and answer whoever waits for them. */
+static enum exit_code serve(struct daemon *d)
+{
+	int err = d->vault.read_only ? 0 : start_saver(d);
+	enum exit_code code;
+
+	/* If this fails, umount(8) is not held off. */
+	if (err == 0 && d->autoseal != NULL && d->mount_id >= 0)
+		(void)pin_new(&d->pin, d->parts->dir, d->mount_id);
+	if (err != 0)
+		return start_failed(err);
+	code = start_ending(d);
+	if (code != EXIT_DONE)
+		return code;
+	err = mount_serve(d->mount, d->saver);
+	if (err != 0)
+		return start_failed(err);
+	start_control(d);
+	return EXIT_DONE;
+}
+
+static enum exit_code start(struct daemon *d)
+{
+	enum exit_code code;
+	int err = keeper_start(&d->keeper);
+
+	if (err != 0)
+		return start_failed(err);
+	code = open_vault(d);
 	if (code != EXIT_DONE)
 		return code;
 	err = loop_new(&d->loop);
 	if (err == 0)
-		err = watch(d);
+		err = watch_signals(d);
 	if (err != 0)
-		return msg_fail(err == -ENOMEM ? EXIT_MEMORY : EXIT_FAILED,
-				"cannot start: %s", msg_error(err));
-	parts = (struct mount_parts){d->tree, d->saver, d->loop};
-	options.source = store_path(d->vault.store);
-	options.read_only = d->vault.read_only;
-	default_view(&options.view);
-	code = mounting_start(&d->mount, d->parts->dir, &parts, &options,
-			      &events);
-	if (code == EXIT_DONE) {
-		start_control(d);
-		code = start_ending(d);
-	}
-	return code;
+		return start_failed(err);
+	code = mount_confined(d);
+	return code == EXIT_DONE ? serve(d) : code;
 }
 
 /*
  * Find and hold what is to be unmounted.  The numbers that the kernel gave our
  * mount may be another's if ours has gone; so it counts only if the connection
- * is there after that.  The caller frees the path.
+ * is there after that.  A descriptor and the path, which the caller frees, or
+ * -1.
  */
-static char *hold_root(const struct daemon *d, struct mount_place *place)
+static int hold_root(const struct daemon *d, char **dir)
+{
+	int root;
+
+	if (mounts_find(dir, d->mount_id) != 0)
+		return -1;
+	root = pin_open_root(*dir, d->mount_id, d->dev);
+	if (root >= 0 && mount_is_connected(d->mount))
+		return root;
+	if (root >= 0)
+		(void)close(root);
+	free(*dir);
+	*dir = NULL;
+	return -1;
+}
+
+/* End the connection, then have unmounted what is left of it. */
+static void end_mount(struct daemon *d, bool is_gone)
 {
 	char *dir = NULL;
+	int root = -1, err = 0;
 
-	if (mounts_find(&dir, d->mount_id) != 0)
-		return NULL;
-	place->root = pin_open_root(dir, d->mount_id, d->dev);
-	if (place->root >= 0 && mount_is_connected(d->mount))
-		place->dir = dir;
-	return dir;
+	if (d->mount != NULL && !is_gone)
+		root = hold_root(d, &dir);
+	mount_end(d->mount);
+	if (root >= 0)
+		err = keeper_unmount(d->keeper, dir, root);
+	if (err != 0)
+		msg_log(LOG_ERR,
+			"%s: cannot unmount what is left there: %s; run "
+			"'umount %s', or mount something there again",
+			dir,
+			err == -EPIPE ? "the keeper process has died"
+				      : msg_error(err),
+			dir);
+	if (root >= 0)
+		(void)close(root);
+	free(dir);
 }
 
 static void stop(struct daemon *d)
@@ -415,8 +389,6 @@ static void stop(struct daemon *d)
 	const bool is_gone = d->ending != NULL && ending_is_gone(d->ending);
 	const bool is_safe = d->ending != NULL && ending_is_safe(d->ending);
 	struct saver_state s = {0};
-	struct mount_place place = {NULL, -1};
-	char *dir = NULL;
 
 	mount_stop(d->mount);
 	autoseal_stop(d->autoseal);
@@ -431,16 +403,10 @@ static void stop(struct daemon *d)
 		s = saver_state(d->saver);
 	saver_stop(d->saver);
 	pin_free(d->pin);
-	if (d->mount != NULL && !is_gone)
-		dir = hold_root(d, &place);
-	mount_end(d->mount, &place);
+	end_mount(d, is_gone);
 	/* Now that its folder cannot be in the mount any more. */
 	(void)seen_note(&s.params);
-	if (place.dir != NULL && geteuid() == 0)
-		utab_remove(place.dir);
-	if (place.root >= 0)
-		(void)close(place.root);
-	free(dir);
+	keeper_end(d->keeper);
 	ending_free(d->ending);
 	control_end(d->control);
 	loop_free(d->loop);

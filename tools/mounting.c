@@ -18,10 +18,10 @@ static const char *last_line(char *text)
 	return line != NULL ? line + 1 : text;
 }
 
-enum exit_code mounting_start(struct mount **ret, const char *dir,
-			      const struct mount_parts *parts,
-			      const struct mount_options *options,
-			      const struct mount_events *events)
+enum exit_code mounting_new(struct mount **ret, const char *dir,
+			    const struct mount_parts *parts,
+			    const struct mount_options *options,
+			    const struct mount_events *events)
 {
 	char said[1024] = "";
 	int memfd = memfd_create("messages", MFD_CLOEXEC);
@@ -29,7 +29,7 @@ enum exit_code mounting_start(struct mount **ret, const char *dir,
 
 	if (memfd >= 0 && old >= 0)
 		(void)dup2(memfd, STDERR_FILENO);
-	err = mount_start(ret, dir, parts, options, events);
+	err = mount_new(ret, dir, parts, options, events);
 	if (memfd >= 0 && old >= 0) {
 		(void)dup2(old, STDERR_FILENO);
 		(void)!pread(memfd, said, sizeof(said) - 1, 0);

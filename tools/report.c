@@ -2,6 +2,7 @@
 #include "report.h"
 
 #include "crypto/mem.h"
+#include "sandbox.h"
 
 #include <unistd.h>
 
@@ -45,4 +46,5 @@ void report_print(FILE *out, const struct report *r)
 	(void)fprintf(out, "requests=%llu\n", (unsigned long long)r->requests);
 	(void)fprintf(out, "skipped=%llu\n",
 		      (unsigned long long)r->saver.skipped);
+	sandbox_print(out);
 }

@@ -2,20 +2,19 @@
 #include "stale.h"
 
 #include "control.h"
+#include "detach.h"
 #include "rundir.h"
 #include "utab.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/vfs.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 enum { STACK_MAX = 64 }; /* more than anybody piles up */
@@ -123,24 +122,6 @@ static int take_lock(void)
 	return fd;
 }
 
-/* What a user without rights has for umount2(2). */
-static int run_fusermount(const char *dir)
-{
-	const char *argv[] = {"fusermount3", "-u", "-z", "-q", "--", dir, NULL};
-	pid_t child = fork();
-	int status;
-
-	if (child == 0) {
-		(void)execvp(argv[0], (char *const *)(uintptr_t)argv);
-		_exit(127);
-	}
-	if (child < 0 || waitpid(child, &status, 0) != child)
-		return -errno;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
-		return -ENOENT;
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EPERM;
-}
-
 /* End m, which fd is in. */
 static int unmount(const struct mounted *m, int fd)
 {
@@ -150,7 +131,7 @@ static int unmount(const struct mounted *m, int fd)
 	/* Its number may be another mount's as soon as it has gone. */
 	control_forget(m->owner, m->dev);
 	if (geteuid() != 0)
-		return run_fusermount(m->dir);
+		return detach_as_user(m->dir);
 	(void)snprintf(root, sizeof(root), "/proc/self/fd/%d", fd);
 	err = umount2(root, MNT_DETACH) == 0 ? 0 : -errno;
 	if (err == 0)

@@ -60,6 +60,35 @@ static void print_envelope(const char *body)
 	(void)putchar('\n');
 }
 
+/* What the daemon has given up, as it was read back from the kernel. */
+static void print_sandbox(const char *body)
+{
+	static const struct {
+		const char *key, *name;
+	} parts[] = {
+		{"no_new_privs", "no new privileges"},
+		{"seccomp", "seccomp"},
+		{"landlock", "landlock"},
+		{"dumpable", "dumpable"},
+	};
+	char text[256];
+
+	(void)printf("sandbox     ");
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		control_text(text, sizeof(text), body, parts[i].key);
+		(void)printf("%s%s: %s", i > 0 ? ", " : "", parts[i].name,
+			     text);
+		if (strcmp(parts[i].key, "landlock") == 0 &&
+		    strcmp(text, "yes") == 0)
+			(void)printf(" (ABI %" PRIu64 ")",
+				     control_number(body, "landlock_abi"));
+	}
+	(void)printf(", core files: %s\n",
+		     control_number(body, "core_bytes") != 0 ? "yes" : "no");
+	control_text(text, sizeof(text), body, "capabilities");
+	(void)printf("rights      %s\n", text[0] != '\0' ? text : "none");
+}
+
 static void print_text(const struct mounted *m, const char *body, bool is_dead)
 {
 	char used[32], limit[32], locked[32];
@@ -98,6 +127,7 @@ static void print_text(const struct mounted *m, const char *body, bool is_dead)
 		     human(locked, control_number(body, "locked_bytes")));
 	(void)printf("daemon      pid %" PRIu64 "\n",
 		     control_number(body, "pid"));
+	print_sandbox(body);
 }
 
 /* Paths are bytes; those that are not UTF-8 lose what JSON cannot say. */
@@ -123,9 +153,13 @@ static json_t *to_json(const struct mounted *m, const char *body, bool is_dead)
 		"pid",	      "format",	      "generation",   "sealed_ns",
 		"last_error", "used_bytes",   "limit_bytes",  "files",
 		"folders",    "limit_inodes", "locked_bytes", "requests",
-		"skipped",
+		"skipped",    "landlock_abi", "core_bytes",
 	};
+	static const char *const texts[] = {"no_new_privs", "seccomp",
+					    "landlock", "capabilities",
+					    "dumpable"};
 	json_t *o = json_object();
+	char text[256];
 
 	(void)json_object_set_new(o, "vault", json_path(m->vault));
 	(void)json_object_set_new(o, "mount", json_path(m->dir));
@@ -140,6 +174,10 @@ static json_t *to_json(const struct mounted *m, const char *body, bool is_dead)
 			o, numbers[i],
 			json_integer(
 				(json_int_t)control_number(body, numbers[i])));
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		control_text(text, sizeof(text), body, texts[i]);
+		(void)json_object_set_new(o, texts[i], json_string(text));
+	}
 	return o;
 }
 

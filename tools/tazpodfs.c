@@ -205,6 +205,7 @@ static enum exit_code check_place(struct arguments *a, const char *dir)
 /* The daemon is up.  Its parent, if it has one, is told through a pipe. */
 struct parent {
 	int pipe; /* -1 in the foreground */
+	int null; /* /dev/null */
 };
 
 static void tell_parent(int pipe, enum exit_code code)
@@ -218,20 +219,15 @@ static void tell_parent(int pipe, enum exit_code code)
 static void on_ready(void *ctx)
 {
 	struct parent *p = ctx;
-	int null;
 
-	openlog("tazpodfs", LOG_PID, LOG_DAEMON);
 	if (p->pipe < 0)
 		return;
 	(void)prctl(PR_SET_PDEATHSIG, 0);
 	(void)setsid();
 	/* Where it was started shall not be busy because of it. */
 	(void)!chdir("/");
-	null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	for (int fd = 0; null >= 0 && fd <= STDERR_FILENO; fd++)
-		(void)dup2(null, fd);
-	if (null > STDERR_FILENO)
-		(void)close(null);
+	for (int fd = 0; p->null >= 0 && fd <= STDERR_FILENO; fd++)
+		(void)dup2(p->null, fd);
 	tell_parent(p->pipe, EXIT_DONE);
 	p->pipe = -1;
 }
@@ -250,6 +246,9 @@ static _Noreturn void serve(const struct arguments *a, struct parent *p)
 
 	/* Who started it may be gone when it is told. */
 	(void)signal(SIGPIPE, SIG_IGN);
+	/* What cannot be opened any more when it is needed. */
+	openlog("tazpodfs", LOG_PID | LOG_NDELAY, LOG_DAEMON);
+	p->null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	code = daemon_run(&parts);
 
 	if (p->pipe >= 0)
@@ -289,7 +288,7 @@ static enum exit_code background(const struct arguments *a)
 	if (child < 0)
 		return msg_fail(EXIT_FAILED, "fork: %s", strerror(errno));
 	if (child == 0) {
-		struct parent p = {.pipe = ends[1]};
+		struct parent p = {.pipe = ends[1], .null = -1};
 
 		(void)close(ends[0]);
 		/* Until it serves, it lives and dies with who started it. */
@@ -305,7 +304,7 @@ static enum exit_code background(const struct arguments *a)
 int main(int argc, char *argv[])
 {
 	struct arguments a = {0};
-	struct parent none = {.pipe = -1};
+	struct parent none = {.pipe = -1, .null = -1};
 	enum exit_code code;
 
 	if (open_standard_fds() != 0)

@@ -15,13 +15,13 @@ is_clean()
 	[ "$(field state "$M")" = clean ]
 }
 
-# Kill the daemon as nothing can stop, and take away what it leaves.
+# Kill the daemon as nothing can stop; its keeper takes away what it leaves.
 crash()
 {
 	pid=$(field pid "$M")
 	kill -KILL "$pid"
 	wait_for 10 gone "$pid"
-	umount -l "$M" 2>/dev/null || fusermount3 -u -z "$M"
+	wait_for 10 away "$M"
 }
 
 # ticks PID: clock ticks and context switches of all its threads.

@@ -67,8 +67,10 @@ is "$("$PY" - "$W/out" <<'END'
 import json, sys
 one, = json.load(open(sys.argv[1]))
 numbers = """pid format generation sealed_ns last_error used_bytes limit_bytes
-    files folders limit_inodes locked_bytes requests skipped""".split()
-missing = [k for k in "vault mount state".split()
+    files folders limit_inodes locked_bytes requests skipped landlock_abi
+    core_bytes""".split()
+missing = [k for k in """vault mount state no_new_privs seccomp landlock
+               capabilities dumpable""".split()
            if not isinstance(one.get(k), str)]
 print(missing + [k for k in numbers if type(one.get(k)) is not int])
 END
@@ -201,8 +203,7 @@ is "$status $("$PY" -m json.tool --compact "$W/out")" "0 []" \
 # A daemon that was killed.
 mount_vault "$V" "$M"
 pid=$(daemon_of "$M")
-kill -KILL "$pid"
-wait_for 10 gone "$pid"
+kill_daemon "$pid"
 run "$TAZPOD" status --json
 is "$(grep -c '"answers": false' "$W/out")" 1 "status knows a dead mount"
 one_line 1 "$M: .*had died; unmounted it" "lock ends it, and says so" \

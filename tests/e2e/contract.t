@@ -201,7 +201,7 @@ end_failing()
 	pid=$(field pid "$W/m.$2")
 	kill -KILL "$pid"
 	wait_for 10 gone "$pid"
-	umount -i -l "$W/m.$2" 2>/dev/null || fusermount3 -u -z "$W/m.$2"
+	wait_for 10 away "$W/m.$2"
 	mount_vault "$W/$2" "$W/m.$2" ro
 	is "$(cat "$W/m.$2/file")" new "6: $2: and nothing is lost"
 	lock "$W/m.$2"

@@ -76,7 +76,7 @@ crash()
 	pid=$(daemon_of "$1")
 	kill -KILL "$pid"
 	wait_for 10 gone "$pid"
-	umount -i -l "$1"
+	wait_for 10 away "$1"
 }
 
 ## Who else has it mounted.  A refusal takes ten seconds, which pass meanwhile.

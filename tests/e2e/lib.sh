@@ -201,6 +201,22 @@ our_daemons()
 	done
 }
 
+# The keeper of daemon PID: the process that unmounts for it.
+keeper_of()
+{
+	pgrep -P "$1" -x tazpodfs-keeper
+}
+
+# kill_daemon PID: and its keeper before it, so that a dead mount stays.
+kill_daemon()
+{
+	keeper=$(keeper_of "$1")
+	[ -z "$keeper" ] || kill -KILL "$keeper" 2>/dev/null
+	wait_for 20 gone "$keeper"
+	kill -KILL "$1" 2>/dev/null
+	wait_for 20 gone "$1"
+}
+
 no_daemons()
 {
 	[ -z "$(our_daemons)" ]
@@ -234,6 +250,12 @@ our_mounts()
 is_mounted()
 {
 	our_mounts | grep -Fqx -- "$1"
+}
+
+# Has a keeper unmounted it?
+away()
+{
+	! is_mounted "$1"
 }
 
 # Are FUSE mounts possible at all, with W and the programs in reach?
@@ -270,8 +292,9 @@ quick_vault()
 # mount_vault VAULT DIR [OPTIONS]: with the passphrase of this test.
 mount_vault()
 {
-	mkdir -p "$2" &&
-		"$TAZPODFS" -o "passfile=$PASS${3:+,$3}" "$1" "$2" </dev/null
+	# Where a dead mount is, mkdir(1) cannot look.
+	mkdir -p "$2" 2>/dev/null
+	"$TAZPODFS" -o "passfile=$PASS${3:+,$3}" "$1" "$2" </dev/null
 }
 
 # field NAME DIR: what `tazpod status --json` says of a mount.

@@ -278,12 +278,11 @@ lock "$M"
 
 ## A crash
 
-# crash PROMISE: the daemon is killed; what was synced has to be there.
+# crash PROMISE: the daemon is killed, and its keeper; what was synced has to be there.
 crash()
 {
 	pid=$(daemon_of "$M")
-	kill -KILL "$pid"
-	wait_for 10 gone "$pid"
+	kill_daemon "$pid"
 	run ls "$M"
 	# The second is for those who ask just while it dies.
 	like "$(cat "$W/err")" 'not connected|connection abort' \
@@ -329,7 +328,7 @@ for delay in 0 0.02 0.05 0.1 0.2 0.3; do
 	kill -KILL "$pid"
 	wait "$syncer"
 	wait_for 10 gone "$pid"
-	umount -l "$M"
+	wait_for 10 away "$M"
 	mount_vault "$W/small" "$M" || torn="$torn $delay"
 	[ -f "$M/shared" ] || torn="$torn $delay"
 done

@@ -54,7 +54,7 @@ by_save_and_crash()
 	pid=$(daemon_of "$M")
 	kill -KILL "$pid"
 	wait_for 10 gone "$pid"
-	umount -l "$M" 2>/dev/null || fusermount3 -u -z "$M"
+	wait_for 10 away "$M"
 }
 
 for way in lock signal save_and_crash; do

@@ -83,8 +83,7 @@ if [ "$have_helper" = yes ]; then
 	mounted "mount -t tazpodfs"
 	mount_vault "$V" "$M"
 	daemon=$(daemon_of "$M")
-	kill -KILL "$daemon"
-	wait_for 20 gone "$daemon"
+	kill_daemon "$daemon"
 	run mount -t tazpodfs "$V" "$M" -o "passfile=$PASS"
 	like "$(cat "$W/err")" 'had died; unmounted it' \
 		"mount -t tazpodfs clears a dead mount away"

@@ -1,5 +1,6 @@
 #!/bin/sh
-# A mount whose daemon has died is cleared away by the next one, and by lock.
+# A mount whose daemon and keeper have died is cleared away by the next one, and
+# by lock.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 need_fuse
@@ -20,12 +21,11 @@ disconnected()
 	esac
 }
 
-# crash DIR: kill the daemon of the mount there, and wait until it has gone.
+# crash DIR: kill the daemon of the mount there and its keeper, and wait until
+# they have gone.
 crash()
 {
-	pid=$(daemon_of "$1")
-	kill -KILL "$pid"
-	wait_for 20 gone "$pid"
+	kill_daemon "$(daemon_of "$1")"
 	wait_for 20 disconnected stat -f "$1"
 }
 
@@ -95,8 +95,7 @@ for n in 1 2 3; do
 done
 pids=$(our_daemons)
 for pid in $pids; do
-	kill -KILL "$pid"
-	wait_for 20 gone "$pid"
+	kill_daemon "$pid"
 done
 wait_for 20 disconnected stat -f "$M"
 is "$(mounts_at "$M")" 3 "several can lie on top of each other"
@@ -208,8 +207,7 @@ nobody_crashes()
 {
 	pid=$(as_nobody "$W/bin/tazpod" status "$M" |
 		sed -n 's/^daemon *pid //p')
-	kill -KILL "$pid"
-	wait_for 20 gone "$pid"
+	kill_daemon "$pid"
 	wait_for 20 disconnected as_nobody stat -f "$M"
 }
 

@@ -67,8 +67,7 @@ is "$(stat -c %s "$M/random")" 200000 "and then it is"
 
 # The daemon dies; umount has nothing to wait for.
 daemon=$(daemon_of "$M")
-kill -KILL "$daemon"
-wait_for 10 gone "$daemon"
+kill_daemon "$daemon"
 holds "a dead mount is unmounted" umount "$M"
 
 for bad in "" "-x" "$M -x" "$M more"; do

@@ -105,7 +105,7 @@ class Kills:
         if rounds.collect([pid], PATIENCE).get(pid) != rounds.GONE << 8:
             os.kill(pid, signal.SIGKILL)
             sys.exit("the worker does not end, or badly")
-        self.mount.take_away()
+        self.mount.await_keeper()
         return report.last()
 
     def judge(self, number, n):

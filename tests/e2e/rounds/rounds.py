@@ -4,7 +4,7 @@
     rounds.py KIND END ROUNDS SEED VAULT PASSFILE DIR
 
 KIND: rollback, wal (sqlite in these modes) or files.
-END:  kill: SIGKILL of the daemon, the dead mount is taken away
+END:  kill: SIGKILL of the daemon, its keeper takes the dead mount away
       lock: `tazpod lock` while the workers work; nothing is synced before
 Then the vault is mounted again.  Whatever a worker had reported must be
 there, and of what it had not, at most the one step that it was at.  One round
@@ -74,11 +74,16 @@ class Mount:
                 sys.exit("the daemon survives SIGKILL")
             time.sleep(0.001)
 
-    def take_away(self):
-        if os.geteuid() == 0:
-            command("umount", "-i", "-l", self.folder)
-        else:
-            command("fusermount3", "-u", "-z", self.folder)
+    def await_keeper(self):
+        """The keeper of a daemon that was killed unmounts what it left."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            with open("/proc/self/mountinfo", encoding="utf-8") as f:
+                if all(line.split()[4] != self.folder for line in f):
+                    return
+            if time.monotonic() > end:
+                sys.exit("the dead mount stays")
+            time.sleep(0.005)
 
 
 class Report:
@@ -203,7 +208,7 @@ class Rounds:
             if pid not in early and pid not in late:
                 os.kill(pid, signal.SIGKILL)
         if self.end == "kill":
-            self.mount.take_away()
+            self.mount.await_keeper()
         good = {"reader": (signal.SIGKILL, GONE << 8, signal.SIGBUS)}
         wrong = ["%s ended too early: status %d" % (pids[p], s)
                  for p, s in early.items()]

@@ -36,12 +36,13 @@ def watch(vault, shared):
 
 
 def keep_saving(folder):
+    # By name it would be the folder below, once the mount is gone.
+    os.chdir(folder)
     n = 0
     while True:
         n += 1
         try:
-            with open(os.path.join(folder, "number"), "w",
-                      encoding="ascii") as f:
+            with open("number", "w", encoding="ascii") as f:
                 f.write("%d\n" % n)
         except OSError:
             return
@@ -74,7 +75,7 @@ def main(count, seed, vault, passfile, folder):
                 os.kill(saver, signal.SIGKILL)
                 sys.exit("a save hangs")
             time.sleep(0.005)
-        mount.take_away()
+        mount.await_keeper()
         if not shared.running():
             sys.exit("the vault was not whole at every moment")
         with open(vault, "rb") as f:

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+#include "caps.h"
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+int caps_keep(const unsigned list[], size_t count)
+{
+	enum { KEPT_MAX = 16 };
+	bool has[KEPT_MAX] = {false};
+	bool may_bound;
+
+	if (count > KEPT_MAX || capng_get_caps_process() != 0)
+		return -EPERM;
+	may_bound = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP) != 0;
+	for (size_t i = 0; i < count; i++)
+		has[i] = capng_have_capability(CAPNG_PERMITTED, list[i]) != 0;
+	capng_clear(CAPNG_SELECT_ALL);
+	for (size_t i = 0; i < count; i++)
+		if (has[i])
+			(void)capng_update(CAPNG_ADD,
+					   CAPNG_EFFECTIVE | CAPNG_PERMITTED,
+					   list[i]);
+	/* The bounding set first: it takes a right that goes with the rest. */
+	if (may_bound && capng_apply(CAPNG_SELECT_BOUNDS) != 0)
+		return -EPERM;
+	return capng_apply(CAPNG_SELECT_CAPS | CAPNG_SELECT_AMBIENT) == 0
+		       ? 0
+		       : -EPERM;
+}
+
+char *caps_names(void)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+	const char *comma = "";
+
+	if (out == NULL)
+		return NULL;
+	if (capng_get_caps_process() == 0)
+		for (unsigned c = 0; c <= CAP_LAST_CAP; c++)
+			if (capng_have_capability(CAPNG_EFFECTIVE, c)) {
+				const char *name = capng_capability_to_name(c);
+
+				(void)fprintf(out, "%s%s", comma,
+					      name != NULL ? name : "unknown");
+				comma = ",";
+			}
+	if (fclose(out) == 0)
+		return text;
+	free(text);
+	return NULL;
+}

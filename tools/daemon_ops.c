@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/* What a daemon answers to those who ask through its control socket. */
+#include "daemon_impl.h"
+
+#include "mounts.h"
+#include "report.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+void daemon_flush(void *ctx, flush_fn *fn, void *fn_ctx)
+{
+	struct daemon *d = ctx;
+	char *dir = NULL;
+
+	if (d->saver != NULL && mounts_find(&dir, d->mount_id) == 0)
+		flush_start(d->loop, dir, d->dev, fn, fn_ctx);
+	else
+		fn(fn_ctx);
+	free(dir);
+}
+
+/* A save that somebody waits for. */
+struct save {
+	struct daemon *daemon;
+	struct control_request *request;
+};
+
+static void reply_save(void *ctx, int err)
+{
+	struct save *save = ctx;
+
+	control_reply(save->request, err);
+	free(save);
+}
+
+static void on_flushed(void *ctx)
+{
+	struct save *save = ctx;
+	int err = saver_request(save->daemon->saver, VAULT_FRESH, reply_save,
+				save);
+
+	if (err != 0)
+		reply_save(save, err);
+}
+
+static void do_save(void *ctx, struct control_request *r)
+{
+	struct daemon *d = ctx;
+	struct save *save = d->saver != NULL ? malloc(sizeof(*save)) : NULL;
+
+	if (save == NULL) {
+		control_reply(r, d->saver != NULL ? -ENOMEM : -ENOTSUP);
+		return;
+	}
+	*save = (struct save){d, r};
+	daemon_flush(d, on_flushed, save);
+}
+
+static void do_lock(void *ctx, struct control_request *r)
+{
+	struct daemon *d = ctx;
+	char *dir = NULL;
+
+	/* What is mounted in or over it would be left over nothing. */
+	if (mounts_find(&dir, d->mount_id) == -EBUSY ||
+	    mounts_is_busy(d->mount_id, d->dev))
+		control_reply(r, -EBUSY);
+	else
+		ending_lock(d->ending, r);
+	free(dir);
+}
+
+static void do_status(void *ctx, FILE *out)
+{
+	const struct daemon *d = ctx;
+	struct report r = {
+		.vault = store_path(d->vault.store),
+		.dir = d->parts->dir,
+		.read_only = d->saver == NULL,
+		.usage = tree_usage(d->tree),
+		.requests = mount_requests(d->mount),
+	};
+
+	/* With a saver, the vault itself belongs to the saver's thread. */
+	if (d->saver != NULL)
+		r.saver = saver_state(d->saver);
+	else
+		r.saver.params = *vault_params(d->vault.vault);
+	report_print(out, &r);
+}
+
+struct control_ops daemon_ops(struct daemon *d)
+{
+	return (struct control_ops){do_status, do_save, do_lock, d};
+}

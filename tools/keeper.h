@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TZ_KEEPER_H
+#define TZ_KEEPER_H
+
+/*
+ * A small process beside the daemon, with no secrets and no descriptors but a
+ * socket to it.  The daemon confines itself (sandbox.h) so that it can neither
+ * mount nor unmount nor run anything; the keeper unmounts for it, and writes
+ * umount(8)'s table (utab.h).  When the daemon dies before it has unmounted,
+ * the keeper does that at once, so that the folder is usable again.  It never
+ * unmounts what is alive or another's (stale.h), and ends with the daemon.
+ *
+ * A keeper that has died is missed at the end only: all calls then say -EPIPE.
+ * None waits for longer than KEEPER_SECONDS.
+ */
+
+enum { KEEPER_SECONDS = 10 };
+
+struct keeper;
+
+/*
+ * Start one, before there is anything secret and any other thread.  The caller
+ * ends *ret.  0, -ENOMEM, or the -errno of socketpair(2) or fork(2).
+ */
+int keeper_start(struct keeper **ret);
+
+/*
+ * The vault with that path is about to be mounted at dir: from now on, what
+ * this process leaves mounted there is unmounted.  Both paths are absolute.
+ * 0, -ENAMETOOLONG or -EPIPE.
+ */
+int keeper_watch(struct keeper *k, const char *vault, const char *dir);
+
+/*
+ * It is mounted and has that id (mountinfo).  umount(8)'s table, if this is
+ * root, has an entry for it when this returns.  0, -EPIPE, -ETIMEDOUT, or the
+ * errors of utab_add(), for a mount that works all the same.
+ */
+int keeper_mounted(struct keeper *k, int mount_id);
+
+/*
+ * Somebody else has unmounted it: there is nothing to be unmounted any more.
+ * Waits for nothing.
+ */
+void keeper_gone(struct keeper *k);
+
+/*
+ * Unmount what is at dir, also while files in it are open.  root, if it is not
+ * negative, is a descriptor (O_PATH) of its root, which cannot be mistaken for
+ * another.  0, -EPIPE, -ETIMEDOUT, or the error of unmounting.
+ */
+int keeper_unmount(struct keeper *k, const char *dir, int root);
+
+/*
+ * Let it end, after it has unmounted what is left and dead, and wait for
+ * that; release k.  NULL is a no-op.
+ */
+void keeper_end(struct keeper *k);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TZ_KEEPER_IMPL_H
+#define TZ_KEEPER_IMPL_H
+
+/* What the daemon and its keeper say to each other, a datagram each. */
+
+#include <limits.h>
+
+enum keeper_word { KEEPER_WATCH, KEEPER_MOUNTED, KEEPER_GONE, KEEPER_UNMOUNT };
+
+struct keeper_message {
+	enum keeper_word word;
+	int mount_id;	      /* KEEPER_MOUNTED */
+	char vault[PATH_MAX]; /* KEEPER_WATCH */
+	char dir[PATH_MAX];   /* KEEPER_WATCH, KEEPER_UNMOUNT */
+};
+
+/* KEEPER_MOUNTED and KEEPER_UNMOUNT are answered. */
+struct keeper_answer {
+	enum keeper_word word; /* that it answers */
+	int err;	       /* 0 or -errno */
+};
+
+/* Be the keeper behind that socket, and exit. */
+_Noreturn void keeper_run(int fd);
+
+#endif

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/* The keeper's own side. */
+#include "keeper_impl.h"
+
+#include "caps.h"
+#include "detach.h"
+#include "mounts.h"
+#include "stale.h"
+#include "utab.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	SOCKET = 3, /* behind the standard three: all that it has open */
+	/* How long a daemon may take to die, in steps of 10 ms. */
+	DYING_STEPS = 1000,
+};
+
+/* What the daemon has. */
+struct kept {
+	bool is_mounted; /* may be: nobody has said that it has gone */
+	int mount_id;	 /* -1: not known */
+	char vault[PATH_MAX], dir[PATH_MAX];
+};
+
+/* Root unmounts by itself; others need fusermount3, which is setuid. */
+static void drop_rights(void)
+{
+	/* To unmount, and to find what users have closed to others. */
+	static const unsigned needed[] = {CAP_SYS_ADMIN, CAP_DAC_READ_SEARCH};
+
+	if (geteuid() != 0)
+		return;
+	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	(void)caps_keep(needed, sizeof(needed) / sizeof(needed[0]));
+}
+
+/* Leave everything behind that belongs to who started the daemon. */
+static void settle(int fd)
+{
+	sigset_t all;
+	int null;
+
+	(void)prctl(PR_SET_NAME, "tazpodfs-keeper");
+	/* Whoever ends the daemon kindly is not to be taken for its death. */
+	(void)sigfillset(&all);
+	(void)sigprocmask(SIG_SETMASK, &all, NULL);
+	(void)setsid();
+	(void)!chdir("/");
+	null = open("/dev/null", O_RDWR);
+	for (int i = 0; null >= 0 && i < SOCKET; i++)
+		(void)dup2(null, i);
+	if (fd != SOCKET)
+		(void)dup3(fd, SOCKET, O_CLOEXEC);
+	closefrom(SOCKET + 1);
+	drop_rights();
+}
+
+/* The next message; *fd is what came with it, or -1.  False: the end. */
+static bool hear(struct keeper_message *m, int *fd)
+{
+	union {
+		struct cmsghdr header;
+		uint8_t room[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = {m, sizeof(*m)};
+	struct msghdr h = {.msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = control.room,
+			   .msg_controllen = sizeof(control.room)};
+	const struct cmsghdr *c;
+	ssize_t n = recvmsg(SOCKET, &h, MSG_CMSG_CLOEXEC);
+
+	*fd = -1;
+	c = n >= 0 ? CMSG_FIRSTHDR(&h) : NULL;
+	if (c != NULL && c->cmsg_type == SCM_RIGHTS)
+		memcpy(fd, CMSG_DATA(c), sizeof(*fd));
+	return n == (ssize_t)sizeof(*m);
+}
+
+static void answer(enum keeper_word word, int err)
+{
+	const struct keeper_answer a = {word, err};
+
+	(void)send(SOCKET, &a, sizeof(a), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/*
+ * Lazily: open files must not stop it, and those who have them get errors
+ * already.
+ */
+static int detach(const char *dir, int root)
+{
+	char path[32];
+
+	if (geteuid() != 0)
+		return detach_as_user(dir);
+	if (root < 0)
+		return umount2(dir, MNT_DETACH | UMOUNT_NOFOLLOW) == 0 ? 0
+								       : -errno;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", root);
+	/* If it is not there, somebody else was quicker. */
+	return umount2(path, MNT_DETACH) == 0 || errno == ENOENT ? 0 : -errno;
+}
+
+/* It is not mounted any more. */
+static void forget(struct kept *k)
+{
+	if (k->is_mounted && geteuid() == 0)
+		utab_remove(k->dir);
+	k->is_mounted = false;
+}
+
+static void obey(struct kept *k, const struct keeper_message *m, int fd)
+{
+	int err = 0;
+
+	switch (m->word) {
+	case KEEPER_WATCH:
+		k->is_mounted = true;
+		memcpy(k->vault, m->vault, sizeof(k->vault));
+		memcpy(k->dir, m->dir, sizeof(k->dir));
+		break;
+	case KEEPER_MOUNTED:
+		k->mount_id = m->mount_id;
+		if (geteuid() == 0)
+			err = utab_add(k->vault, k->dir);
+		answer(m->word, err);
+		break;
+	case KEEPER_GONE:
+		forget(k);
+		break;
+	case KEEPER_UNMOUNT:
+		err = detach(m->dir, fd);
+		if (err == 0)
+			forget(k);
+		answer(m->word, err);
+		break;
+	}
+	if (fd >= 0)
+		(void)close(fd);
+}
+
+/* What the daemon has mounted, in list, or NULL. */
+static const struct mounted *find(const struct mounted *list,
+				  const struct kept *k)
+{
+	while (list != NULL &&
+	       (k->mount_id >= 0 ? list->id != k->mount_id
+				 : strcmp(list->dir, k->dir) != 0 ||
+					   strcmp(list->vault, k->vault) != 0))
+		list = list->next;
+	return list;
+}
+
+/* Unmount it if it is dead.  False: there is nothing more to be done. */
+static bool clear_away(struct kept *k)
+{
+	struct mounted *list = NULL;
+	const struct mounted *m;
+	bool more = true;
+
+	if (mounts_read(&list) != 0)
+		return true;
+	m = find(list, k);
+	if (m != NULL)
+		more = stale_heal(m->dir) >= 0;
+	else
+		forget(k);
+	mounts_free(list);
+	return more && k->is_mounted;
+}
+
+_Noreturn void keeper_run(int fd)
+{
+	static struct keeper_message m;
+	static struct kept k = {.mount_id = -1};
+	const struct timespec step = {.tv_nsec = 10000000};
+	int with, steps = 0;
+
+	settle(fd);
+	while (hear(&m, &with))
+		obey(&k, &m, with);
+	/* The socket closes a moment before the mount dies. */
+	while (k.is_mounted && clear_away(&k) && steps++ < DYING_STEPS)
+		(void)nanosleep(&step, NULL);
+	_exit(0);
+}
