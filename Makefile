@@ -54,7 +54,7 @@ $(CRYPTO): $(call objs,crypto)
 $(FS):     $(call objs,fs)
 $(TOOLS):  $(filter-out $(MAINS),$(call objs,tools))
 
-CRYPTO_LIBS = $(CRYPTO) $(call libs,libcrypto nettle libbsd)
+CRYPTO_LIBS = $(CRYPTO) $(call libs,libcrypto nettle)
 FS_LIBS     = $(FS) $(CRYPTO_LIBS) $(call libs,libarchive fuse3 libzstd zlib) -lisal
 TOOLS_LIBS  = $(TOOLS) $(FS_LIBS) $(call libs,jansson mount)
 
