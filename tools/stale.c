@@ -2,6 +2,7 @@
 #include "stale.h"
 
 #include "control.h"
+#include "run.h"
 #include "rundir.h"
 #include "utab.h"
 
@@ -127,17 +128,10 @@ static int take_lock(void)
 static int run_fusermount(const char *dir)
 {
 	const char *argv[] = {"fusermount3", "-u", "-z", "-q", "--", dir, NULL};
-	pid_t child = fork();
-	int status;
+	int status, err = run_wait(&status, argv[0], argv);
 
-	if (child == 0) {
-		(void)execvp(argv[0], (char *const *)(uintptr_t)argv);
-		_exit(127);
-	}
-	if (child < 0 || waitpid(child, &status, 0) != child)
-		return -errno;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
-		return -ENOENT;
+	if (err != 0)
+		return err;
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EPERM;
 }
 

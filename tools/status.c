@@ -36,15 +36,25 @@ static const char *human(char buf[static 32], uint64_t bytes)
 	return buf;
 }
 
-static void print_count(const char *body, const char *key, const char *one,
-			const char *many)
+/* Another user's mount may have any name.  The caller frees it. */
+static char *clean_path(const char *path)
+{
+	char *clean = strdup(path);
+
+	if (clean != NULL)
+		msg_clean(clean);
+	return clean;
+}
+
+static void print_count(FILE *out, const char *body, const char *key,
+			const char *one, const char *many)
 {
 	uint64_t n = control_number(body, key);
 
-	(void)printf("%" PRIu64 " %s, ", n, n == 1 ? one : many);
+	(void)fprintf(out, "%" PRIu64 " %s, ", n, n == 1 ? one : many);
 }
 
-static void print_envelope(const char *body)
+static void print_envelope(FILE *out, const char *body)
 {
 	const uint64_t ns = control_number(body, "sealed_ns");
 	const time_t sealed = (time_t)(ns / NS_PER_SECOND);
@@ -53,51 +63,64 @@ static void print_envelope(const char *body)
 
 	if (ns != 0 && localtime_r(&sealed, &tm) != NULL)
 		(void)strftime(when, sizeof(when), ", sealed %F %T", &tm);
-	(void)printf("format      %" PRIu64, control_number(body, "format"));
+	(void)fprintf(out, "format      %" PRIu64,
+		      control_number(body, "format"));
 	if (control_number(body, "generation") != 0)
-		(void)printf(", generation %" PRIu64 "%s",
-			     control_number(body, "generation"), when);
-	(void)putchar('\n');
+		(void)fprintf(out, ", generation %" PRIu64 "%s",
+			      control_number(body, "generation"), when);
+	(void)putc('\n', out);
 }
 
-static void print_text(const struct mounted *m, const char *body, bool is_dead)
+static void print_answer(FILE *out, const char *body)
 {
 	char used[32], limit[32], locked[32];
 
-	(void)printf("vault       %s\n", m->vault);
-	(void)printf("mounted at  %s\n", m->dir);
-	if (is_dead) {
-		(void)printf("state       dead: its daemon has died; 'tazpod "
-			     "lock %s', or unlocking there, ends it\n",
-			     m->dir);
-		return;
-	}
-	if (body == NULL) {
-		(void)printf("state       its daemon does not answer; end it "
-			     "with 'umount %s'\n",
-			     m->dir);
-		return;
-	}
-	print_envelope(body);
-	(void)printf("state       %s\n", state_of(body));
+	print_envelope(out, body);
+	(void)fprintf(out, "state       %s\n", state_of(body));
 	if (control_number(body, "last_error") != 0)
-		(void)printf(
-			"last seal   failed: %s\n",
+		(void)fprintf(
+			out, "last seal   failed: %s\n",
 			msg_error(-(int)control_number(body, "last_error")));
-	(void)printf("contents    ");
-	print_count(body, "files", "file", "files");
-	print_count(body, "folders", "folder", "folders");
-	(void)printf("%s of %s\n",
-		     human(used, control_number(body, "used_bytes")),
-		     human(limit, control_number(body, "limit_bytes")));
+	(void)fprintf(out, "contents    ");
+	print_count(out, body, "files", "file", "files");
+	print_count(out, body, "folders", "folder", "folders");
+	(void)fprintf(out, "%s of %s\n",
+		      human(used, control_number(body, "used_bytes")),
+		      human(limit, control_number(body, "limit_bytes")));
 	if (control_number(body, "skipped") != 0)
-		(void)printf("not kept    %" PRIu64 " sockets or "
-			     "devices\n",
-			     control_number(body, "skipped"));
-	(void)printf("locked      %s of memory\n",
-		     human(locked, control_number(body, "locked_bytes")));
-	(void)printf("daemon      pid %" PRIu64 "\n",
-		     control_number(body, "pid"));
+		(void)fprintf(out,
+			      "not kept    %" PRIu64 " sockets or "
+			      "devices\n",
+			      control_number(body, "skipped"));
+	(void)fprintf(out, "locked      %s of memory\n",
+		      human(locked, control_number(body, "locked_bytes")));
+	(void)fprintf(out, "daemon      pid %" PRIu64 "\n",
+		      control_number(body, "pid"));
+}
+
+void status_text(FILE *out, const struct mounted *m, const char *body,
+		 bool is_dead)
+{
+	char *vault = clean_path(m->vault), *dir = clean_path(m->dir);
+
+	if (vault != NULL && dir != NULL) {
+		(void)fprintf(out, "vault       %s\n", vault);
+		(void)fprintf(out, "mounted at  %s\n", dir);
+	}
+	if (is_dead)
+		(void)fprintf(out,
+			      "state       dead: its daemon has died; 'tazpod "
+			      "lock %s', or unlocking there, ends it\n",
+			      dir != NULL ? dir : "");
+	else if (body == NULL)
+		(void)fprintf(out,
+			      "state       its daemon does not answer; end it "
+			      "with 'umount %s'\n",
+			      dir != NULL ? dir : "");
+	else
+		print_answer(out, body);
+	free(vault);
+	free(dir);
 }
 
 /* Paths are bytes; those that are not UTF-8 lose what JSON cannot say. */
@@ -117,7 +140,7 @@ static json_t *json_path(const char *path)
 	return s;
 }
 
-static json_t *to_json(const struct mounted *m, const char *body, bool is_dead)
+json_t *status_json(const struct mounted *m, const char *body, bool is_dead)
 {
 	static const char *const numbers[] = {
 		"pid",	      "format",	      "generation",   "sealed_ns",
@@ -171,12 +194,12 @@ enum exit_code status_print(const struct mounted *m, const struct mounted *one,
 		body = ask(m, &is_dead);
 		silent = silent || body == NULL;
 		if (json) {
-			(void)json_array_append_new(all,
-						    to_json(m, body, is_dead));
+			(void)json_array_append_new(
+				all, status_json(m, body, is_dead));
 		} else {
 			if (shown > 0)
 				(void)putchar('\n');
-			print_text(m, body, is_dead);
+			status_text(stdout, m, body, is_dead);
 		}
 		shown++;
 		free(body);
