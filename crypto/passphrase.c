@@ -157,8 +157,11 @@ static int read_line(struct terminal *t, struct secret *s, size_t *len)
 static int ask_once(struct terminal *t, const char *prompt, struct secret *s,
 		    size_t *len)
 {
-	int err = silence(t);
+	/* One that came while it was stopped. */
+	int err = hold_take(&t->hold);
 
+	if (err == 0)
+		err = silence(t);
 	if (err != 0)
 		return err;
 	/* A prompt that cannot be shown now is missing, no more. */
