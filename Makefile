@@ -105,9 +105,10 @@ $(B)/tests/fs/%: $(B)/tests/fs/%.o $(FS) $(CRYPTO)
 $(B)/tests/tools/%: $(B)/tests/tools/%.o $(TOOLS) $(FS) $(CRYPTO)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(TOOLS_LIBS) -lcmocka
-$(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/replay.o $(FS) $(CRYPTO)
+$(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/replay.o $(TOOLS) $(FS) \
+		$(CRYPTO)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(FS_LIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(TOOLS_LIBS)
 
 # Vaults by the thousand: keys for nothing, and calls on files of its own.
 FAULTS := $(B)/tests/faults/seal_faults $(B)/tests/faults/power_cut
@@ -212,7 +213,8 @@ fuzz:
 	@LINT=1 tools/deps.sh --missing
 	$(Q)$(MAKE) --no-print-directory B=build/fuzz CC=clang O=-O1 CET= \
 		SANITIZE='-fsanitize=address,undefined,fuzzer-no-link' \
-		build/fuzz/libtz-fs.a build/fuzz/libtz-crypto.a
+		build/fuzz/libtz-tools.a build/fuzz/libtz-fs.a \
+		build/fuzz/libtz-crypto.a
 	$(Q)B=build/fuzz tests/fuzz/run $(FUZZ_SECONDS)
 
 install: all

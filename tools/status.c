@@ -13,7 +13,20 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { NS_PER_SECOND = 1000000000, KIB = 1 << 10, MIB = 1 << 20 };
+enum {
+	NS_PER_SECOND = 1000000000,
+	KIB = 1 << 10,
+	MIB = 1 << 20,
+	ERRNO_MAX = 4095, /* as the kernel has it */
+};
+
+/* The error of the last seal, 0 or -errno. */
+static int error_of(const char *body)
+{
+	uint64_t n = control_number(body, "last_error");
+
+	return n <= ERRNO_MAX ? -(int)n : -EIO;
+}
 
 static const char *state_of(const char *body)
 {
@@ -77,10 +90,9 @@ static void print_answer(FILE *out, const char *body)
 
 	print_envelope(out, body);
 	(void)fprintf(out, "state       %s\n", state_of(body));
-	if (control_number(body, "last_error") != 0)
-		(void)fprintf(
-			out, "last seal   failed: %s\n",
-			msg_error(-(int)control_number(body, "last_error")));
+	if (error_of(body) != 0)
+		(void)fprintf(out, "last seal   failed: %s\n",
+			      msg_error(error_of(body)));
 	(void)fprintf(out, "contents    ");
 	print_count(out, body, "files", "file", "files");
 	print_count(out, body, "folders", "folder", "folders");
