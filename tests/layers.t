@@ -35,7 +35,7 @@ sized()
 
 only 'fs/fuse|tools/options\.c' 'fuse' \
 	'only the FUSE adapter knows FUSE, and the options its option lists'
-only 'fs/tar_(load|acl)\.c' 'archive' 'only the reader of archives knows libarchive'
+only 'fs/tar_(load|acl|xattr)\.c' 'archive' 'only the reader of archives knows libarchive'
 only 'fs/(un)?pack\.c' 'isa-l|zstd|zlib' 'only pack.c and unpack.c know compressors'
 only 'crypto/' 'openssl/|nettle/' 'only crypto knows libcrypto and nettle'
 only 'fs/|tools/' 'fs/' 'crypto knows no files'

@@ -35,7 +35,8 @@ static int add(struct mounted **list, struct libmnt_fs *fs)
 	*list = m;
 	m->dev = mnt_fs_get_devno(fs);
 	m->id = mnt_fs_get_id(fs);
-	if (mnt_fs_get_option(fs, "user_id", &value, &len) == 0)
+	if (mnt_fs_get_option(fs, "user_id", &value, &len) == 0 &&
+	    value != NULL)
 		m->owner = (uid_t)strtoul(value, NULL, 10);
 	m->dir = strdup(mnt_fs_get_target(fs));
 	m->vault = strdup(mnt_fs_get_source(fs));

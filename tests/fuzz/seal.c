@@ -114,8 +114,9 @@ static void seal_and_open(const struct seal_params *p, const struct secret *key,
 	    seal_verify_stream(from, key) != 0)
 		abort();
 	read_all(&out, key, out.len - plain->len);
-	/* Another key may be told from damage, or not. */
-	at = plain->len * 7919 % out.len;
+	/* Of format 1, the salt is held by the key alone, which is given here.
+	 */
+	at = KDF_SALT_LEN + plain->len * 7919 % (out.len - KDF_SALT_LEN);
 	out.data[at] ^= 1 << plain->len % 8;
 	if (seal_verify(&out, key) == 0)
 		abort();
