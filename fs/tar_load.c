@@ -390,15 +390,12 @@ static la_ssize_t read_block(struct archive *a, void *ctx, const void **buf)
 	return -1;
 }
 
-/* The next entry.  What libarchive says; what the last one had is behind it. */
+/* The next entry.  What libarchive says. */
 static int next_entry(struct loader *l, struct archive *a,
 		      struct archive_entry **e)
 {
-	int r = archive_read_data_skip(a);
+	int r;
 
-	/* There is none to skip before the first, which is a warning. */
-	if (r == ARCHIVE_FATAL)
-		return r;
 	tar_bounds_header(&l->bounds, true);
 	r = archive_read_next_header(a, e);
 	tar_bounds_header(&l->bounds, false);
@@ -414,6 +411,10 @@ static int load_entries(struct loader *l, struct archive *a)
 		err = load_entry(l, a, e);
 		if (err != 0)
 			return err;
+		/* Else it would count as headers of the next. */
+		r = archive_read_data_skip(a);
+		if (r == ARCHIVE_FATAL)
+			break;
 	}
 	if (r == ARCHIVE_EOF)
 		return 0;
