@@ -47,7 +47,7 @@ static uint64_t count_lines(const uint8_t *p, size_t n)
 int tar_bounds_input(struct tar_bounds *b, const uint8_t *p, size_t n)
 {
 	/* Every piece is two lines of a map; records may hold lines, too. */
-	const uint64_t lines_most = 2 * b->pieces + 2 * PAX_HEADER_MAX;
+	const uint64_t lines_most = 2 * (b->pieces + PAX_HEADER_MAX);
 
 	if (p[0] == 0 && memcmp(p, p + 1, n - 1) == 0)
 		b->zeros += n;

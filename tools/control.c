@@ -417,7 +417,8 @@ int control_ask(struct control_answer *ret, uid_t owner, dev_t dev,
 	char request[WORD_MAX], *text = NULL;
 	/* The others wait for a disk. */
 	const bool is_status = strcmp(word, "status") == 0;
-	const int64_t until = is_status ? now_ms() + STATUS_SECONDS * 1000 : -1;
+	const int64_t until =
+		is_status ? now_ms() + INT64_C(1000) * STATUS_SECONDS : -1;
 	int fd = connect_to(owner, dev, is_status ? &patience : NULL);
 	int err, peer;
 	int len = snprintf(request, sizeof(request), "%s\n", word);
