@@ -59,7 +59,7 @@ $(CRYPTO): $(call objs,crypto)
 $(FS):     $(call objs,fs)
 $(TOOLS):  $(filter-out $(MAINS) $(HEAP),$(call objs,tools))
 
-CRYPTO_LIBS = $(CRYPTO) $(call libs,libcrypto nettle libbsd)
+CRYPTO_LIBS = $(CRYPTO) $(call libs,libcrypto nettle)
 FS_LIBS     = $(FS) $(CRYPTO_LIBS) $(call libs,libarchive fuse3 libzstd zlib) -lisal
 TOOLS_LIBS  = $(TOOLS) $(FS_LIBS) $(call libs,jansson mount libseccomp libcap-ng)
 
@@ -110,9 +110,10 @@ $(B)/tests/fs/%: $(B)/tests/fs/%.o $(FS) $(CRYPTO)
 $(B)/tests/tools/%: $(B)/tests/tools/%.o $(TOOLS) $(FS) $(CRYPTO)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(TOOLS_LIBS) -lcmocka
-$(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/replay.o $(FS) $(CRYPTO)
+$(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/replay.o $(TOOLS) $(FS) \
+		$(CRYPTO)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(FS_LIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(TOOLS_LIBS)
 
 # Vaults by the thousand: keys for nothing, and calls on files of its own.
 FAULTS := $(B)/tests/faults/seal_faults $(B)/tests/faults/power_cut
@@ -249,7 +250,8 @@ fuzz:
 	@LINT=1 tools/deps.sh --missing
 	$(Q)$(MAKE) --no-print-directory B=build/fuzz CC=clang O=-O1 CET= \
 		SANITIZE='-fsanitize=address,undefined,fuzzer-no-link' \
-		build/fuzz/libtz-fs.a build/fuzz/libtz-crypto.a
+		build/fuzz/libtz-tools.a build/fuzz/libtz-fs.a \
+		build/fuzz/libtz-crypto.a
 	$(Q)B=build/fuzz tests/fuzz/run $(FUZZ_SECONDS)
 
 install: all

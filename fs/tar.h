@@ -19,7 +19,8 @@
 struct tar_report {
 	uint64_t skipped;	 /* devices: left out */
 	bool dropped_passphrase; /* TREE_RESERVED was there and left out */
-	char problem[320]; /* why it was refused, in printable words; or "" */
+	char problem[320];	 /* what is wrong with which entry, in printable
+				    words; or "" */
 };
 
 /*
@@ -31,7 +32,8 @@ struct tar_report {
  *			honest writer makes (a name that leaves the tree, a
  *			link to nothing, attributes that no file may have)
  *	-ENOSPC		it holds more than the tree may
- *	-E2BIG		more zeros in a row than any tree's archive has
+ *	-E2BIG		more zeros in a row than any tree's archive has, or more
+ *			to do than sixteen full trees are (tar_bounds.h)
  *	-ENOMEM, or the error of from
  */
 int tar_load(struct tree *t, struct source from, struct tar_report *report);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "pax.h"
 #include "tar.h"
 #include "tar_acl.h"
+#include "tar_bounds.h"
 #include "tar_dates.h"
 #include "tar_path.h"
+#include "tar_xattr.h"
 #include "utf8.h"
 
 #include "crypto/mem.h"
@@ -13,7 +14,6 @@
 #include <archive_entry.h>
 #include <errno.h>
 #include <limits.h>
-#include <linux/limits.h>
 #include <locale.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -22,27 +22,15 @@
 
 enum {
 	READ_BLOCK = 256 << 10,
-	KEY_MAX = 3 * XATTR_NAME_MAX, /* an attribute's name, escaped */
-	PADDING_MAX = 1 << 20,	      /* zeros behind an archive */
 };
-
-/* Those of the system namespace are access control lists. */
-static bool is_kept(const char *key)
-{
-	return strncmp(key, "user.", 5) == 0 ||
-	       strncmp(key, "trusted.", 8) == 0 ||
-	       strncmp(key, "security.", 9) == 0;
-}
 
 struct loader {
 	struct tree *tree;
 	struct tar_report *report;
 	struct source from;
 	int source_error; /* of from, or 0 */
-	uint64_t zeros;	  /* read in a row, in whole blocks */
-	uint64_t rounded; /* bytes that the file at hand has and is not charged
-			   */
-	uint8_t *block;	  /* READ_BLOCK bytes */
+	struct tar_bounds bounds;
+	uint8_t *block; /* READ_BLOCK bytes */
 	struct tar_dates dates;
 };
 
@@ -155,15 +143,13 @@ static int load_piece(struct loader *l, struct node *n, uint64_t off,
 static int load_contents(struct loader *l, struct archive *a,
 			 struct archive_entry *e, struct node *n)
 {
-	uint64_t pieces = (uint64_t)archive_entry_sparse_count(e);
-	uint64_t most = tree_usage(l->tree).limit.bytes / BODY_LEAST;
 	struct attr attr = {.size = (uint64_t)archive_entry_size(e)};
 	const void *block;
 	la_int64_t off;
 	size_t len;
 	int r, err = 0;
 
-	l->rounded = (pieces < most ? pieces : most) * BODY_PAGE;
+	tar_bounds_file(&l->bounds, (uint64_t)archive_entry_sparse_count(e));
 	while ((r = archive_read_data_block(a, &block, &len, &off)) ==
 	       ARCHIVE_OK) {
 		const uint8_t *p = block;
@@ -184,44 +170,6 @@ static int load_contents(struct loader *l, struct archive *a,
 	if (r != ARCHIVE_EOF)
 		return -EBADMSG;
 	return tree_setattr(l->tree, n, &attr, SET_SIZE);
-}
-
-/* Set an attribute under the name that key stands for. */
-static int set_xattr(struct loader *l, struct node *n, const char *key,
-		     const struct xattr_value *v)
-{
-	char name[KEY_MAX + 1];
-	const char *dot;
-
-	(void)snprintf(name, sizeof(name), "%s", key);
-	pax_unescape(name);
-	dot = strchr(name, '.');
-	if (dot == NULL || dot[1] == '\0')
-		return -ERANGE;
-	return tree_xattr_fits(n, name, v) ? tree_setxattr(l->tree, n, name, v)
-					   : -E2BIG;
-}
-
-static int load_xattrs(struct loader *l, struct archive_entry *e,
-		       struct node *n)
-{
-	const char *key;
-	const void *value;
-	size_t len;
-	int err = 0;
-
-	(void)archive_entry_xattr_reset(e);
-	while (err == 0 &&
-	       archive_entry_xattr_next(e, &key, &value, &len) == ARCHIVE_OK) {
-		struct xattr_value v = {value, len};
-
-		if (key == NULL || !is_kept(key))
-			continue;
-		if (strlen(key) > KEY_MAX)
-			return -ERANGE;
-		err = set_xattr(l, n, key, &v);
-	}
-	return err;
 }
 
 /*
@@ -293,7 +241,7 @@ static int load_node(struct loader *l, struct archive *a,
 	if (S_ISREG(attr.mode))
 		err = load_contents(l, a, e, n);
 	if (err == 0)
-		err = judge_attributes(l, e, load_xattrs(l, e, n));
+		err = judge_attributes(l, e, tar_xattr_load(l->tree, n, e));
 	if (err == 0)
 		err = tree_setattr(l->tree, n, &attr,
 				   SET_MODE | SET_UID | SET_GID);
@@ -390,32 +338,41 @@ static int load_named(struct loader *l, struct archive *a,
 	return err != 0 ? err : load_node(l, a, e, n);
 }
 
+/* Bytes that are handled for e, whatever becomes of it. */
+static uint64_t work_of(const struct loader *l, struct archive_entry *e)
+{
+	const char *path = archive_entry_pathname(e);
+	const uint64_t most = tree_usage(l->tree).limit.bytes;
+	la_int64_t size = archive_entry_size(e);
+	bool is_kept = archive_entry_filetype(e) == AE_IFREG &&
+		       archive_entry_hardlink(e) == NULL && path != NULL &&
+		       !tar_path_is_reserved(path);
+
+	/* A sparse file has less than its size; the tree stops any other. */
+	if (archive_entry_sparse_count(e) > 0)
+		return (uint64_t)archive_entry_sparse_count(e) * BODY_LEAST;
+	if (size <= 0)
+		return 0;
+	return is_kept && (uint64_t)size > most ? most : (uint64_t)size;
+}
+
 static int load_entry(struct loader *l, struct archive *a,
 		      struct archive_entry *e)
 {
-	int err = load_named(l, a, e);
+	const char *path = archive_entry_pathname(e);
+	int err = tar_bounds_entry(&l->bounds, work_of(l, e));
 
+	if (err == 0)
+		err = load_named(l, a, e);
 	if (err == -EFBIG)
-		err = refuse(l, archive_entry_pathname(e),
-			     "has a size beyond all limits");
+		err = refuse(l, path, "has a size beyond all limits");
 	if (err == -ENAMETOOLONG)
-		err = refuse(l, archive_entry_pathname(e),
+		err = refuse(l, path,
 			     "is nested too deeply, or its target is too long");
+	/* Which it is, helps to see whether more room is what is missing. */
+	if (err == -ENOSPC || err == -E2BIG)
+		(void)refuse(l, path != NULL ? path : "", "is too much");
 	return err;
-}
-
-/*
- * Zeros cost no memory, so that no other limit would stop a bomb of them.  A
- * file counts for at least as much as it has, but for one page of each piece.
- */
-static bool too_many_zeros(struct loader *l, size_t n)
-{
-	if (l->block[0] == 0 && memcmp(l->block, l->block + 1, n - 1) == 0)
-		l->zeros += n;
-	else
-		l->zeros = 0;
-	return l->zeros >
-	       tree_usage(l->tree).limit.bytes + l->rounded + PADDING_MAX;
 }
 
 static la_ssize_t read_block(struct archive *a, void *ctx, const void **buf)
@@ -424,7 +381,7 @@ static la_ssize_t read_block(struct archive *a, void *ctx, const void **buf)
 	ssize_t n = l->from.read(l->from.ctx, l->block, READ_BLOCK);
 
 	*buf = l->block;
-	if (n > 0 && too_many_zeros(l, (size_t)n))
+	if (n > 0 && tar_bounds_input(&l->bounds, l->block, (size_t)n) != 0)
 		n = -E2BIG;
 	if (n >= 0)
 		return n;
@@ -433,29 +390,48 @@ static la_ssize_t read_block(struct archive *a, void *ctx, const void **buf)
 	return -1;
 }
 
-static int load_all(struct loader *l, struct archive *a)
+/* The next entry.  What libarchive says. */
+static int next_entry(struct loader *l, struct archive *a,
+		      struct archive_entry **e)
+{
+	int r;
+
+	tar_bounds_header(&l->bounds, true);
+	r = archive_read_next_header(a, e);
+	tar_bounds_header(&l->bounds, false);
+	return r;
+}
+
+static int load_entries(struct loader *l, struct archive *a)
 {
 	struct archive_entry *e;
 	int r, err;
 
+	while ((r = next_entry(l, a, &e)) == ARCHIVE_OK || r == ARCHIVE_WARN) {
+		err = load_entry(l, a, e);
+		if (err != 0)
+			return err;
+		/* Else it would count as headers of the next. */
+		r = archive_read_data_skip(a);
+		if (r == ARCHIVE_FATAL)
+			break;
+	}
+	if (r == ARCHIVE_EOF)
+		return 0;
+	return archive_errno(a) == ENOMEM ? -ENOMEM : -EBADMSG;
+}
+
+static int load_all(struct loader *l, struct archive *a)
+{
 	/* What stands behind an end marker is the user's too; and so all of
 	 * the input is read, whose own end has to be right. */
 	if (archive_read_support_format_tar(a) != ARCHIVE_OK ||
 	    archive_read_set_options(a, "read_concatenated_archives") !=
 		    ARCHIVE_OK)
 		return -ENOMEM;
-	r = archive_read_open(a, l, NULL, read_block, NULL);
-	if (r == ARCHIVE_OK) {
-		while ((r = archive_read_next_header(a, &e)) == ARCHIVE_OK ||
-		       r == ARCHIVE_WARN) {
-			err = load_entry(l, a, e);
-			if (err != 0)
-				return err;
-		}
-	}
-	if (r == ARCHIVE_EOF)
-		return 0;
-	return archive_errno(a) == ENOMEM ? -ENOMEM : -EBADMSG;
+	if (archive_read_open(a, l, NULL, read_block, NULL) != ARCHIVE_OK)
+		return archive_errno(a) == ENOMEM ? -ENOMEM : -EBADMSG;
+	return load_entries(l, a);
 }
 
 int tar_load(struct tree *t, struct source from, struct tar_report *report)
@@ -464,11 +440,14 @@ int tar_load(struct tree *t, struct source from, struct tar_report *report)
 	struct archive *a = NULL;
 	locale_t old, ours;
 	enum mem_pool before;
+	struct tree_usage usage;
 	int err = utf8_enter(&old, &ours);
 
 	if (err != 0)
 		return err;
 	*report = (struct tar_report){0};
+	usage = tree_usage(t);
+	tar_bounds_start(&l.bounds, &usage.limit);
 	before = mem_use(MEM_RESERVE);
 	l.block = mem_alloc(READ_BLOCK);
 	(void)mem_use(before);

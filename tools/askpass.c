@@ -2,15 +2,14 @@
 #include "askpass.h"
 
 #include "crypto/passphrase.h"
+#include "passcmd.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 static bool has_terminal(void)
@@ -120,64 +119,6 @@ static enum exit_code from_fd(struct secret *ret, int fd)
 	return complain(err, name);
 }
 
-/* Run command with its output in a pipe.  Its pid, or -errno. */
-static pid_t start(const char *command, int *output)
-{
-	int ends[2], err;
-	pid_t pid;
-
-	if (pipe2(ends, O_CLOEXEC) != 0)
-		return -errno;
-	pid = fork();
-	if (pid == 0) {
-		sigset_t none;
-
-		(void)sigemptyset(&none);
-		(void)sigprocmask(SIG_SETMASK, &none, NULL);
-		(void)signal(SIGPIPE, SIG_DFL);
-		if (dup2(ends[1], STDOUT_FILENO) >= 0)
-			(void)execl("/bin/sh", "sh", "-c", command,
-				    (char *)NULL);
-		_exit(127);
-	}
-	err = -errno;
-	(void)close(ends[1]);
-	if (pid < 0) {
-		(void)close(ends[0]);
-		return err;
-	}
-	*output = ends[0];
-	return pid;
-}
-
-static enum exit_code from_command(struct secret *ret, const char *command)
-{
-	struct secret s = {0};
-	int output = -1, status = 0, err;
-	pid_t pid = start(command, &output);
-
-	if (pid < 0)
-		return complain((int)pid, command);
-	err = passphrase_read(&s, output);
-	(void)close(output);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-		secret_free(&s);
-		return msg_fail(EXIT_FAILED,
-				"passphrase command '%s' failed with status %d",
-				command,
-				WIFEXITED(status) ? WEXITSTATUS(status)
-						  : 128 + WTERMSIG(status));
-	}
-	*ret = s;
-	if (err == -ENODATA)
-		return msg_fail(EXIT_FAILED,
-				"passphrase command '%s' printed nothing",
-				command);
-	return complain(err, command);
-}
-
 static enum exit_code ask(struct secret *ret, const char *what,
 			  const char *vault)
 {
@@ -185,12 +126,19 @@ static enum exit_code ask(struct secret *ret, const char *what,
 	int err;
 
 	(void)snprintf(prompt, sizeof(prompt), "%s %s: ", what, vault);
+	msg_clean(prompt);
 	err = passphrase_ask(ret, prompt);
 	if (err == -ENOTTY)
 		return msg_fail(EXIT_FAILED,
 				"%s: no terminal to ask for the passphrase; "
 				"give passfile=, passfd= or passcmd=",
 				vault);
+	if (err == -EMSGSIZE)
+		return msg_fail(EXIT_PASSPHRASE,
+				"%s: a terminal takes at most %d bytes; for a "
+				"longer passphrase give passfile=, passfd= or "
+				"passcmd=",
+				vault, PASSPHRASE_LINE_MAX);
 	/* Nothing typed is a wrong passphrase: it may be tried again. */
 	if (err == -ENODATA)
 		return msg_fail(EXIT_PASSPHRASE, "%s: the passphrase is empty",
@@ -212,7 +160,7 @@ static enum exit_code from_source(struct secret *ret,
 	if (s->fd >= 0)
 		return from_fd(ret, s->fd);
 	if (s->command != NULL)
-		return from_command(ret, s->command);
+		return passcmd_get(ret, s->command);
 	if (!has_terminal())
 		path = credential_path();
 	*found = path != NULL;

@@ -4,6 +4,7 @@
 #include "rundir.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -299,8 +301,6 @@ static int connect_to(uid_t owner, dev_t dev, const struct timeval *patience)
 		if (fd < 0)
 			return -errno;
 		if (patience != NULL) {
-			(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, patience,
-					 sizeof(*patience));
 			(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, patience,
 					 sizeof(*patience));
 		}
@@ -350,36 +350,76 @@ static void await_exit(int pidfd)
 		;
 }
 
-/* All that comes until the other side closes, as a string. */
-static int read_text(int fd, char **ret)
+/* Milliseconds of a clock that nobody sets. */
+static int64_t now_ms(void)
 {
-	size_t len = 0, room = 4096;
-	char *text = malloc(room), *more;
-	ssize_t n;
+	struct timespec t;
 
-	while (text != NULL) {
-		n = read(fd, text + len, room - len - 1);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-			free(text);
-			return -ETIMEDOUT;
-		}
-		if (n <= 0)
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Wait for fd until that time, or with -1 for ever.  0 or -errno. */
+static int await_input(int fd, int64_t until)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	int64_t left = -1;
+	int n;
+
+	do {
+		if (until >= 0)
+			left = until > now_ms() ? until - now_ms() : 0;
+		n = poll(&p, 1, (int)left);
+	} while (n < 0 && errno == EINTR);
+	return n > 0 ? 0 : n == 0 ? -ETIMEDOUT : -errno;
+}
+
+/*
+ * All that comes until the other side closes, as a string.  The other side may
+ * be anybody's: root asks the daemons of users, too.
+ */
+static int read_text(int fd, char **ret, int64_t until)
+{
+	char *text = malloc(CONTROL_ANSWER_MAX + 1);
+	size_t len = 0;
+	ssize_t n = 1;
+	int err = text != NULL ? 0 : -ENOMEM;
+
+	while (err == 0 && n > 0) {
+		err = await_input(fd, until);
+		if (err != 0)
 			break;
-		len += (size_t)n;
-		if (room - len > 1)
-			continue;
-		room *= 2;
-		more = realloc(text, room);
-		if (more == NULL)
-			free(text);
-		text = more;
+		n = read(fd, text + len, CONTROL_ANSWER_MAX - len);
+		if (n < 0 && errno == EINTR)
+			n = 1;
+		else if (n > 0)
+			len += (size_t)n;
+		if (len == CONTROL_ANSWER_MAX)
+			err = -EMSGSIZE;
 	}
-	if (text == NULL)
-		return -ENOMEM;
+	if (err != 0) {
+		free(text);
+		return err;
+	}
 	text[len] = '\0';
 	*ret = text;
+	return 0;
+}
+
+int control_parse(struct control_answer *ret, char *text)
+{
+	char *end;
+	long n;
+
+	errno = 0;
+	n = strtol(text, &end, 10);
+	if (text[0] < '0' || text[0] > '9' || *end != '\n' || errno != 0 ||
+	    n > INT_MAX) {
+		free(text);
+		return -ECONNRESET;
+	}
+	memmove(text, end + 1, strlen(end + 1) + 1);
+	*ret = (struct control_answer){.err = -(int)n, .body = text};
 	return 0;
 }
 
@@ -387,9 +427,11 @@ int control_ask(struct control_answer *ret, uid_t owner, dev_t dev,
 		const char *word)
 {
 	const struct timeval patience = {.tv_sec = STATUS_SECONDS};
-	char request[WORD_MAX], *text = NULL, *end;
+	char request[WORD_MAX], *text = NULL;
 	/* The others wait for a disk. */
 	const bool is_status = strcmp(word, "status") == 0;
+	const int64_t until =
+		is_status ? now_ms() + INT64_C(1000) * STATUS_SECONDS : -1;
 	int fd = connect_to(owner, dev, is_status ? &patience : NULL);
 	int err, peer;
 	int len = snprintf(request, sizeof(request), "%s\n", word);
@@ -399,21 +441,12 @@ int control_ask(struct control_answer *ret, uid_t owner, dev_t dev,
 	peer = strcmp(word, "lock") == 0 ? open_peer(fd) : -1;
 	err = send(fd, request, (size_t)len, MSG_NOSIGNAL) == len ? 0 : -EIO;
 	if (err == 0)
-		err = read_text(fd, &text);
+		err = read_text(fd, &text, until);
 	(void)close(fd);
 	/* A socket's end comes a moment before its process's. */
 	if (err == 0 && strncmp(text, "0\n", 2) == 0)
 		await_exit(peer);
 	if (peer >= 0)
 		(void)close(peer);
-	if (err != 0)
-		return err;
-	*ret = (struct control_answer){.err = -(int)strtol(text, &end, 10)};
-	if (end == text || *end != '\n') {
-		free(text);
-		return -ECONNRESET;
-	}
-	memmove(text, end + 1, strlen(end + 1) + 1);
-	ret->body = text;
-	return 0;
+	return err == 0 ? control_parse(ret, text) : err;
 }

@@ -69,6 +69,15 @@ struct control_answer {
 	char *body; /* "key=value" lines; malloc'd */
 };
 
+/* More than any daemon says. */
+enum { CONTROL_ANSWER_MAX = 64 << 10 };
+
+/*
+ * Take apart an answer that came as text, which is malloc'd and taken over.
+ * 0 and *ret, or -ECONNRESET if it is none, or not whole.
+ */
+int control_parse(struct control_answer *ret, char *text);
+
 /* The number of key in the lines of an answer's body, 0 if it has none. */
 uint64_t control_number(const char *body, const char *key);
 
@@ -78,9 +87,10 @@ void control_text(char *ret, size_t len, const char *body, const char *key);
 /*
  * Ask the daemon of owner's mount with device number dev for word ("status",
  * "save" or "lock"), and wait for the answer, for "status" at most five
- * seconds.  After a lock, the daemon has exited.  The caller frees ret->body.
- * 0, -ECONNREFUSED if no daemon listens, -ETIMEDOUT, -ECONNRESET if it has gone
- * without an answer, or another -errno.
+ * seconds in all.  After a lock, the daemon has exited.  The caller frees
+ * ret->body. 0, -ECONNREFUSED if no daemon listens, -ETIMEDOUT, -ECONNRESET if
+ * it has gone without an answer or with one that is none, -EMSGSIZE for one
+ * without end, or another -errno.
  */
 int control_ask(struct control_answer *ret, uid_t owner, dev_t dev,
 		const char *word);

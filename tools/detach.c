@@ -1,29 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "detach.h"
 
+#include "run.h"
+
 #include <errno.h>
-#include <signal.h>
-#include <stdint.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 int detach_as_user(const char *dir)
 {
 	const char *argv[] = {"fusermount3", "-u", "-z", "-q", "--", dir, NULL};
-	sigset_t none;
-	pid_t child = fork();
-	int status;
+	int status, err = run_wait(&status, argv[0], argv);
 
-	if (child == 0) {
-		/* Who calls may block them all. */
-		(void)sigemptyset(&none);
-		(void)sigprocmask(SIG_SETMASK, &none, NULL);
-		(void)execvp(argv[0], (char *const *)(uintptr_t)argv);
-		_exit(127);
-	}
-	if (child < 0 || waitpid(child, &status, 0) != child)
-		return -errno;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
-		return -ENOENT;
+	if (err != 0)
+		return err;
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EPERM;
 }

@@ -3,11 +3,11 @@
  * mount.tazpodfs(8): what mount(8) calls for `mount -t tazpodfs`.  It runs
  * tazpodfs and translates its exit code.
  */
+#include "helper_args.h"
 #include "msg.h"
+#include "run.h"
 
-#include <errno.h>
 #include <limits.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -52,21 +52,15 @@ static int translate(int status)
 	}
 }
 
-static int run(char *const argv[])
+static int run(const char *const argv[])
 {
 	char path[PATH_MAX];
-	int status;
-	pid_t child;
+	int status, err;
 
 	find_tazpodfs(path);
-	child = fork();
-	if (child == 0) {
-		(void)execv(path, argv);
-		msg_say("%s: %s", path, strerror(errno));
-		_exit(EXIT_MEMORY);
-	}
-	if (child < 0 || waitpid(child, &status, 0) != child) {
-		msg_say("cannot run %s: %s", path, strerror(errno));
+	err = run_wait(&status, path, argv);
+	if (err != 0) {
+		msg_say("cannot run %s: %s", path, strerror(-err));
 		return MOUNT_SYSTEM;
 	}
 	return translate(status);
@@ -74,33 +68,16 @@ static int run(char *const argv[])
 
 int main(int argc, char *argv[])
 {
-	/* mount(8) puts the two names first, then its options. */
-	char *args[8] = {(char *)"tazpodfs"};
-	int n = 1, c;
-	bool fake = false;
+	const char *args[] = {"tazpodfs", "-o", NULL, "--", NULL, NULL, NULL};
+	struct mount_args a;
 
 	msg_program("mount.tazpodfs");
-	if (argc < 3 || argv[1][0] == '-' || argv[2][0] == '-') {
+	if (!mount_args_parse(&a, argc, argv)) {
 		(void)fputs(usage, stderr);
 		return MOUNT_USAGE;
 	}
-	optind = 3;
-	while ((c = getopt(argc, argv, "sfnvo:t:N:")) != -1) {
-		if (c == '?' || c == 'N') {
-			(void)fputs(usage, stderr);
-			return MOUNT_USAGE;
-		}
-		if (c == 'f')
-			fake = true;
-		if (c == 'o') {
-			args[n++] = (char *)"-o";
-			args[n++] = optarg;
-			if (n > 4) /* mount(8) gives one list */
-				return MOUNT_USAGE;
-		}
-	}
-	args[n++] = (char *)"--";
-	args[n++] = argv[1];
-	args[n++] = argv[2];
-	return fake ? MOUNT_DONE : run(args);
+	args[2] = a.options != NULL ? a.options : "rw";
+	args[4] = a.vault;
+	args[5] = a.dir;
+	return a.fake ? MOUNT_DONE : run(args);
 }

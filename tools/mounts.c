@@ -8,6 +8,20 @@
 #include <string.h>
 #include <unistd.h>
 
+static const char mountinfo[] = "/proc/self/mountinfo";
+
+/* Read what f has, as the kernel writes it.  NULL on any error. */
+static struct libmnt_table *parse_table(FILE *f)
+{
+	struct libmnt_table *table = f != NULL ? mnt_new_table() : NULL;
+
+	if (table != NULL && mnt_table_parse_stream(table, f, mountinfo) != 0) {
+		mnt_unref_table(table);
+		table = NULL;
+	}
+	return table;
+}
+
 /* Put a mount before *list. */
 static int add(struct mounted **list, struct libmnt_fs *fs)
 {
@@ -21,17 +35,17 @@ static int add(struct mounted **list, struct libmnt_fs *fs)
 	*list = m;
 	m->dev = mnt_fs_get_devno(fs);
 	m->id = mnt_fs_get_id(fs);
-	if (mnt_fs_get_option(fs, "user_id", &value, &len) == 0)
+	if (mnt_fs_get_option(fs, "user_id", &value, &len) == 0 &&
+	    value != NULL)
 		m->owner = (uid_t)strtoul(value, NULL, 10);
 	m->dir = strdup(mnt_fs_get_target(fs));
 	m->vault = strdup(mnt_fs_get_source(fs));
 	return m->dir != NULL && m->vault != NULL ? 0 : -ENOMEM;
 }
 
-int mounts_read(struct mounted **ret)
+int mounts_parse(struct mounted **ret, FILE *f)
 {
-	struct libmnt_table *table =
-		mnt_new_table_from_file("/proc/self/mountinfo");
+	struct libmnt_table *table = parse_table(f);
 	struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
 	struct mounted *list = NULL;
 	struct libmnt_fs *fs;
@@ -51,6 +65,16 @@ int mounts_read(struct mounted **ret)
 		mounts_free(list);
 	else
 		*ret = list;
+	return err;
+}
+
+int mounts_read(struct mounted **ret)
+{
+	FILE *f = fopen(mountinfo, "re");
+	int err = f != NULL ? mounts_parse(ret, f) : -errno;
+
+	if (f != NULL)
+		(void)fclose(f);
 	return err;
 }
 
@@ -95,28 +119,33 @@ static bool hides(struct libmnt_fs *other, struct libmnt_fs *m, bool is_later)
 	       is_within(at, over);
 }
 
-int mounts_find(char **ret, int id)
+/* Does any mount of table hide m? */
+static bool is_hidden(struct libmnt_table *table, struct libmnt_iter *iter,
+		      struct libmnt_fs *m)
 {
-	struct libmnt_table *table =
-		mnt_new_table_from_file("/proc/self/mountinfo");
+	struct libmnt_fs *fs;
+	bool later = false, found = false;
+
+	mnt_reset_iter(iter, MNT_ITER_FORWARD);
+	while (mnt_table_next_fs(table, iter, &fs) == 0) {
+		found = found || (fs != m && hides(fs, m, later));
+		later = later || fs == m;
+	}
+	return found;
+}
+
+int mounts_find_in(char **ret, FILE *f, int id)
+{
+	struct libmnt_table *table = parse_table(f);
 	struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
 	struct libmnt_fs *fs, *ours = NULL;
 	int err = table != NULL && iter != NULL ? -ENOENT : -EIO;
 
 	while (err != -EIO && mnt_table_next_fs(table, iter, &fs) == 0)
-		if (mnt_fs_get_id(fs) == id)
+		if (mnt_fs_get_id(fs) == id && mnt_fs_get_target(fs) != NULL)
 			ours = fs;
-	if (ours != NULL) {
-		bool later = false;
-
-		err = 0;
-		mnt_reset_iter(iter, MNT_ITER_FORWARD);
-		while (mnt_table_next_fs(table, iter, &fs) == 0) {
-			if (fs != ours && hides(fs, ours, later))
-				err = -EBUSY;
-			later = later || fs == ours;
-		}
-	}
+	if (ours != NULL)
+		err = is_hidden(table, iter, ours) ? -EBUSY : 0;
 	if (err == 0)
 		*ret = strdup(mnt_fs_get_target(ours));
 	if (err == 0 && *ret == NULL)
@@ -126,10 +155,19 @@ int mounts_find(char **ret, int id)
 	return err;
 }
 
+int mounts_find(char **ret, int id)
+{
+	FILE *f = fopen(mountinfo, "re");
+	int err = f != NULL ? mounts_find_in(ret, f, id) : -errno;
+
+	if (f != NULL)
+		(void)fclose(f);
+	return err;
+}
+
 bool mounts_is_busy(int id, dev_t dev)
 {
-	struct libmnt_table *table =
-		mnt_new_table_from_file("/proc/self/mountinfo");
+	struct libmnt_table *table = mnt_new_table_from_file(mountinfo);
 	struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
 	struct libmnt_fs *fs;
 	bool found = false;

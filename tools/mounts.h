@@ -5,6 +5,7 @@
 /* Which vaults are mounted, from the kernel's table (proc(5), mountinfo). */
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 /* One mount of ours. */
@@ -23,6 +24,9 @@ struct mounted {
  */
 int mounts_read(struct mounted **ret);
 
+/* The same, from a table in the form of mountinfo. */
+int mounts_parse(struct mounted **ret, FILE *table);
+
 /* The newest mount at dir, or NULL. */
 const struct mounted *mounts_at(const struct mounted *list, const char *dir);
 
@@ -36,6 +40,9 @@ const struct mounted *mounts_of(const struct mounted *list, const char *path);
  * mounted over it, or another -errno.
  */
 int mounts_find(char **ret, int id);
+
+/* The same, from a table in the form of mountinfo. */
+int mounts_find_in(char **ret, FILE *table, int id);
 
 /*
  * Is anything mounted in, or over, the mount with that id and device number,

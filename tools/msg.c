@@ -14,6 +14,13 @@ void msg_program(const char *name)
 	program = name;
 }
 
+void msg_clean(char *text)
+{
+	for (; *text != '\0'; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			*text = '?';
+}
+
 enum { LINE_MAX_BYTES = 8192 };
 
 /* One line of it, without control characters. */
@@ -21,9 +28,7 @@ __attribute__((format(printf, 2, 0))) static void
 compose(char line[static LINE_MAX_BYTES], const char *format, va_list args)
 {
 	(void)vsnprintf(line, LINE_MAX_BYTES, format, args);
-	for (char *p = line; *p != '\0'; p++)
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			*p = '?';
+	msg_clean(line);
 }
 
 __attribute__((format(printf, 1, 0))) static void say(const char *format,

@@ -20,6 +20,10 @@ enum exit_code {
 /* The name that messages begin with; name is not copied. */
 void msg_program(const char *name);
 
+/* Put '?' in the place of each control character of text, which a terminal
+ * could obey. */
+void msg_clean(char *text);
+
 /*
  * Say "PROGRAM: ..." on standard error, in one line: control characters in
  * what is printed come out as '?'.

@@ -431,8 +431,9 @@ static enum exit_code complain_tree(int err, const struct tar_report *r,
 	case -ENOSPC:
 		return msg_fail(EXIT_FAILED,
 				"%s: holds more than size=%s allows, or "
-				"nr_inodes=; mount with a larger -o size=",
-				path, size_text(text, o->size));
+				"nr_inodes=%s%s; mount with a larger -o size=",
+				path, size_text(text, o->size),
+				r->problem[0] != '\0' ? ": " : "", r->problem);
 	case -ENOMEM:
 		return msg_fail(EXIT_MEMORY,
 				"%s: needs more memory than can be locked; "

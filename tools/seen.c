@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,10 +54,15 @@ static bool take_number(uint64_t *ret, const char **text, const char *key)
 	return errno == 0 && *end == '\n';
 }
 
+bool seen_parse(struct seen *ret, const char *text)
+{
+	return take_number(&ret->generation, &text, "generation=") &&
+	       take_number(&ret->time_ns, &text, "sealed_ns=");
+}
+
 static int read_at(struct seen *ret, int folder, const struct seal_params *p)
 {
 	char name[NAME_LEN], text[TEXT_LEN];
-	const char *at = text;
 	struct seen s = {0};
 	ssize_t n;
 	int fd;
@@ -71,8 +75,7 @@ static int read_at(struct seen *ret, int folder, const struct seal_params *p)
 	(void)close(fd);
 	text[n > 0 ? n : 0] = '\0';
 	/* One that a crash has cut off must not stand in the way. */
-	if (!take_number(&s.generation, &at, "generation=") ||
-	    !take_number(&s.time_ns, &at, "sealed_ns="))
+	if (!seen_parse(&s, text))
 		return -ENOENT;
 	*ret = s;
 	return 0;

@@ -12,12 +12,19 @@
 #include "crypto/seal.h"
 #include "msg.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* What was seen. */
 struct seen {
 	uint64_t generation, time_ns; /* of the seal, since the Unix epoch */
 };
+
+/*
+ * Read what such a file holds: two lines, and nothing before them.  False if
+ * it is something else, or was cut off.
+ */
+bool seen_parse(struct seen *ret, const char *text);
 
 /*
  * What is noted of the vault that p is an envelope of.  0; -ENOENT if nothing

@@ -13,7 +13,20 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { NS_PER_SECOND = 1000000000, KIB = 1 << 10, MIB = 1 << 20 };
+enum {
+	NS_PER_SECOND = 1000000000,
+	KIB = 1 << 10,
+	MIB = 1 << 20,
+	ERRNO_MAX = 4095, /* as the kernel has it */
+};
+
+/* The error of the last seal, 0 or -errno. */
+static int error_of(const char *body)
+{
+	uint64_t n = control_number(body, "last_error");
+
+	return n <= ERRNO_MAX ? -(int)n : -EIO;
+}
 
 static const char *state_of(const char *body)
 {
@@ -36,15 +49,25 @@ static const char *human(char buf[static 32], uint64_t bytes)
 	return buf;
 }
 
-static void print_count(const char *body, const char *key, const char *one,
-			const char *many)
+/* Another user's mount may have any name.  The caller frees it. */
+static char *clean_path(const char *path)
+{
+	char *clean = strdup(path);
+
+	if (clean != NULL)
+		msg_clean(clean);
+	return clean;
+}
+
+static void print_count(FILE *out, const char *body, const char *key,
+			const char *one, const char *many)
 {
 	uint64_t n = control_number(body, key);
 
-	(void)printf("%" PRIu64 " %s, ", n, n == 1 ? one : many);
+	(void)fprintf(out, "%" PRIu64 " %s, ", n, n == 1 ? one : many);
 }
 
-static void print_envelope(const char *body)
+static void print_envelope(FILE *out, const char *body)
 {
 	const uint64_t ns = control_number(body, "sealed_ns");
 	const time_t sealed = (time_t)(ns / NS_PER_SECOND);
@@ -53,15 +76,16 @@ static void print_envelope(const char *body)
 
 	if (ns != 0 && localtime_r(&sealed, &tm) != NULL)
 		(void)strftime(when, sizeof(when), ", sealed %F %T", &tm);
-	(void)printf("format      %" PRIu64, control_number(body, "format"));
+	(void)fprintf(out, "format      %" PRIu64,
+		      control_number(body, "format"));
 	if (control_number(body, "generation") != 0)
-		(void)printf(", generation %" PRIu64 "%s",
-			     control_number(body, "generation"), when);
-	(void)putchar('\n');
+		(void)fprintf(out, ", generation %" PRIu64 "%s",
+			      control_number(body, "generation"), when);
+	(void)putc('\n', out);
 }
 
 /* What the daemon has given up, as it was read back from the kernel. */
-static void print_sandbox(const char *body)
+static void print_sandbox(FILE *out, const char *body)
 {
 	static const struct {
 		const char *key, *name;
@@ -73,61 +97,72 @@ static void print_sandbox(const char *body)
 	};
 	char text[256];
 
-	(void)printf("sandbox     ");
+	(void)fprintf(out, "sandbox     ");
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		control_text(text, sizeof(text), body, parts[i].key);
-		(void)printf("%s%s: %s", i > 0 ? ", " : "", parts[i].name,
-			     text);
+		(void)fprintf(out, "%s%s: %s", i > 0 ? ", " : "", parts[i].name,
+			      text);
 		if (strcmp(parts[i].key, "landlock") == 0 &&
 		    strcmp(text, "yes") == 0)
-			(void)printf(" (ABI %" PRIu64 ")",
-				     control_number(body, "landlock_abi"));
+			(void)fprintf(out, " (ABI %" PRIu64 ")",
+				      control_number(body, "landlock_abi"));
 	}
-	(void)printf(", core files: %s\n",
-		     control_number(body, "core_bytes") != 0 ? "yes" : "no");
+	(void)fprintf(out, ", core files: %s\n",
+		      control_number(body, "core_bytes") != 0 ? "yes" : "no");
 	control_text(text, sizeof(text), body, "capabilities");
-	(void)printf("rights      %s\n", text[0] != '\0' ? text : "none");
+	(void)fprintf(out, "rights      %s\n", text[0] != '\0' ? text : "none");
 }
 
-static void print_text(const struct mounted *m, const char *body, bool is_dead)
+static void print_answer(FILE *out, const char *body)
 {
 	char used[32], limit[32], locked[32];
 
-	(void)printf("vault       %s\n", m->vault);
-	(void)printf("mounted at  %s\n", m->dir);
-	if (is_dead) {
-		(void)printf("state       dead: its daemon has died; 'tazpod "
-			     "lock %s', or unlocking there, ends it\n",
-			     m->dir);
-		return;
-	}
-	if (body == NULL) {
-		(void)printf("state       its daemon does not answer; end it "
-			     "with 'umount %s'\n",
-			     m->dir);
-		return;
-	}
-	print_envelope(body);
-	(void)printf("state       %s\n", state_of(body));
-	if (control_number(body, "last_error") != 0)
-		(void)printf(
-			"last seal   failed: %s\n",
-			msg_error(-(int)control_number(body, "last_error")));
-	(void)printf("contents    ");
-	print_count(body, "files", "file", "files");
-	print_count(body, "folders", "folder", "folders");
-	(void)printf("%s of %s\n",
-		     human(used, control_number(body, "used_bytes")),
-		     human(limit, control_number(body, "limit_bytes")));
+	print_envelope(out, body);
+	(void)fprintf(out, "state       %s\n", state_of(body));
+	if (error_of(body) != 0)
+		(void)fprintf(out, "last seal   failed: %s\n",
+			      msg_error(error_of(body)));
+	(void)fprintf(out, "contents    ");
+	print_count(out, body, "files", "file", "files");
+	print_count(out, body, "folders", "folder", "folders");
+	(void)fprintf(out, "%s of %s\n",
+		      human(used, control_number(body, "used_bytes")),
+		      human(limit, control_number(body, "limit_bytes")));
 	if (control_number(body, "skipped") != 0)
-		(void)printf("not kept    %" PRIu64 " sockets or "
-			     "devices\n",
-			     control_number(body, "skipped"));
-	(void)printf("locked      %s of memory\n",
-		     human(locked, control_number(body, "locked_bytes")));
-	(void)printf("daemon      pid %" PRIu64 "\n",
-		     control_number(body, "pid"));
-	print_sandbox(body);
+		(void)fprintf(out,
+			      "not kept    %" PRIu64 " sockets or "
+			      "devices\n",
+			      control_number(body, "skipped"));
+	(void)fprintf(out, "locked      %s of memory\n",
+		      human(locked, control_number(body, "locked_bytes")));
+	(void)fprintf(out, "daemon      pid %" PRIu64 "\n",
+		      control_number(body, "pid"));
+	print_sandbox(out, body);
+}
+
+void status_text(FILE *out, const struct mounted *m, const char *body,
+		 bool is_dead)
+{
+	char *vault = clean_path(m->vault), *dir = clean_path(m->dir);
+
+	if (vault != NULL && dir != NULL) {
+		(void)fprintf(out, "vault       %s\n", vault);
+		(void)fprintf(out, "mounted at  %s\n", dir);
+	}
+	if (is_dead)
+		(void)fprintf(out,
+			      "state       dead: its daemon has died; 'tazpod "
+			      "lock %s', or unlocking there, ends it\n",
+			      dir != NULL ? dir : "");
+	else if (body == NULL)
+		(void)fprintf(out,
+			      "state       its daemon does not answer; end it "
+			      "with 'umount %s'\n",
+			      dir != NULL ? dir : "");
+	else
+		print_answer(out, body);
+	free(vault);
+	free(dir);
 }
 
 /* Paths are bytes; those that are not UTF-8 lose what JSON cannot say. */
@@ -147,7 +182,7 @@ static json_t *json_path(const char *path)
 	return s;
 }
 
-static json_t *to_json(const struct mounted *m, const char *body, bool is_dead)
+json_t *status_json(const struct mounted *m, const char *body, bool is_dead)
 {
 	static const char *const numbers[] = {
 		"pid",	      "format",	      "generation",   "sealed_ns",
@@ -209,12 +244,12 @@ enum exit_code status_print(const struct mounted *m, const struct mounted *one,
 		body = ask(m, &is_dead);
 		silent = silent || body == NULL;
 		if (json) {
-			(void)json_array_append_new(all,
-						    to_json(m, body, is_dead));
+			(void)json_array_append_new(
+				all, status_json(m, body, is_dead));
 		} else {
 			if (shown > 0)
 				(void)putchar('\n');
-			print_text(m, body, is_dead);
+			status_text(stdout, m, body, is_dead);
 		}
 		shown++;
 		free(body);

@@ -11,11 +11,13 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
@@ -258,6 +260,48 @@ static _Noreturn void serve(const struct arguments *a, struct parent *p)
 	_exit(code);
 }
 
+/* If the terminal has stopped child, stop as well: the shell looks at us. */
+static void stop_with(pid_t child)
+{
+	siginfo_t info = {0};
+
+	if (waitid(P_PID, (id_t)child, &info, WSTOPPED | WNOHANG) != 0 ||
+	    info.si_pid != child || info.si_code != CLD_STOPPED)
+		return;
+	if (info.si_status == SIGTSTP || info.si_status == SIGTTIN ||
+	    info.si_status == SIGTTOU)
+		(void)raise(SIGSTOP);
+}
+
+/*
+ * Wait until pipe can be read.  Keys that send signals are the child's affair
+ * meanwhile: it may have to put the terminal right first, and if the shell
+ * thought that all was over, both would.
+ */
+static void await_word(int pipe, pid_t child)
+{
+	struct signalfd_siginfo ignored;
+	struct pollfd p[] = {{.fd = pipe, .events = POLLIN},
+			     {.fd = -1, .events = POLLIN}};
+	sigset_t news;
+
+	(void)signal(SIGINT, SIG_IGN);
+	(void)signal(SIGQUIT, SIG_IGN);
+	(void)signal(SIGTSTP, SIG_IGN);
+	(void)sigemptyset(&news);
+	(void)sigaddset(&news, SIGCHLD);
+	(void)sigprocmask(SIG_BLOCK, &news, NULL);
+	p[1].fd = signalfd(-1, &news, SFD_CLOEXEC | SFD_NONBLOCK);
+	/* It may have stopped before this was set up. */
+	stop_with(child);
+	while (poll(p, 2, -1) < 0 || p[0].revents == 0) {
+		(void)!read(p[1].fd, &ignored, sizeof(ignored));
+		stop_with(child);
+	}
+	if (p[1].fd >= 0)
+		(void)close(p[1].fd);
+}
+
 /* Wait for the daemon's word: its exit code, or 0 once it serves. */
 static enum exit_code await(int pipe, pid_t child)
 {
@@ -265,6 +309,7 @@ static enum exit_code await(int pipe, pid_t child)
 	ssize_t n;
 	int status;
 
+	await_word(pipe, child);
 	do
 		n = read(pipe, &byte, 1);
 	while (n < 0 && errno == EINTR);

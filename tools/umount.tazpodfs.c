@@ -9,10 +9,13 @@
  * at other places too, umount(8) says what is to be done.
  */
 #include "control.h"
+#include "helper_args.h"
 #include "mounts.h"
 #include "msg.h"
+#include "run.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -35,29 +38,6 @@ enum {
 static const char usage[] =
 	"usage: umount.tazpodfs MOUNTPOINT [-flnrv] [-t TYPE]\n";
 
-/* What umount(8) has passed on. */
-struct request {
-	const char *dir;
-	bool force, lazy;
-};
-
-static bool parse(struct request *r, int argc, char *argv[])
-{
-	int c;
-
-	if (argc < 2 || argv[1][0] == '-')
-		return false;
-	r->dir = argv[1];
-	optind = 2;
-	while ((c = getopt(argc, argv, "flnrvt:N:")) != -1) {
-		if (c == '?' || c == 'N')
-			return false;
-		r->force = r->force || c == 'f';
-		r->lazy = r->lazy || c == 'l';
-	}
-	return optind == argc;
-}
-
 /* A descriptor that can be read when the daemon of m has ended, or -1. */
 static int watch_daemon(const struct mounted *m)
 {
@@ -67,15 +47,16 @@ static int watch_daemon(const struct mounted *m)
 	if (control_ask(&answer, m->owner, m->dev, "status") == 0)
 		pid = control_number(answer.body, "pid");
 	free(answer.body);
-	return pid > 0 ? (int)syscall(SYS_pidfd_open, (pid_t)pid, 0) : -1;
+	return pid > 0 && pid <= INT_MAX
+		       ? (int)syscall(SYS_pidfd_open, (pid_t)pid, 0)
+		       : -1;
 }
 
 /* Run umount(8) without helpers; it says itself what goes wrong. */
-static int unmount(const struct request *r)
+static int unmount(const struct umount_args *r)
 {
 	const char *argv[] = {"umount", "-i", NULL, NULL, NULL, NULL, NULL};
-	int n = 2, status;
-	pid_t child;
+	int n = 2, status, err;
 
 	if (r->force)
 		argv[n++] = "-f";
@@ -83,14 +64,10 @@ static int unmount(const struct request *r)
 		argv[n++] = "-l";
 	argv[n++] = "--";
 	argv[n] = r->dir;
-	child = fork();
-	if (child == 0) {
-		(void)execvp(argv[0], (char *const *)(uintptr_t)argv);
-		msg_say("umount: %s", strerror(errno));
-		_exit(UMOUNT_SYSTEM);
-	}
-	if (child < 0 || waitpid(child, &status, 0) != child ||
-	    !WIFEXITED(status))
+	err = run_wait(&status, argv[0], argv);
+	if (err != 0)
+		msg_say("umount: %s", strerror(-err));
+	if (err != 0 || !WIFEXITED(status))
 		return UMOUNT_SYSTEM;
 	return WEXITSTATUS(status);
 }
@@ -117,7 +94,7 @@ static bool save(const struct mounted *m, bool quiet)
  * Is the mount at dir, which is m, in no use?  The first of two such calls
  * unmounts nothing, and tells (umount2(2)).
  */
-static bool is_idle(const struct request *r, const struct mounted *list,
+static bool is_idle(const struct umount_args *r, const struct mounted *list,
 		    const struct mounted *m)
 {
 	for (; list != NULL; list = list->next)
@@ -137,7 +114,7 @@ static bool lock(const struct mounted *m)
 	return err == 0 && answer.err == 0;
 }
 
-static int end(const struct request *r, const struct mounted *list)
+static int end(const struct umount_args *r, const struct mounted *list)
 {
 	enum { SECONDS = 60 };
 	const struct mounted *m = mounts_at(list, r->dir);
@@ -166,11 +143,11 @@ static int end(const struct request *r, const struct mounted *list)
 int main(int argc, char *argv[])
 {
 	struct mounted *list = NULL;
-	struct request r = {0};
+	struct umount_args r = {0};
 	int status;
 
 	msg_program("umount.tazpodfs");
-	if (!parse(&r, argc, argv)) {
+	if (!umount_args_parse(&r, argc, argv)) {
 		(void)fputs(usage, stderr);
 		return UMOUNT_USAGE;
 	}

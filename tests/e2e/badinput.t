@@ -133,10 +133,11 @@ header 8 81000000 'damaged' "a longer header"
 ## Archives that are not what they should be
 
 for kind in parent middle absolute empty long inlink infile hardlink \
-	dangling; do
+	dangling later deep target stands; do
 	forge "$kind"
 	case $kind in
 	long) name=nnnn ;;
+	deep) name=d/d/d/d ;;
 	*) name=$kind ;;
 	esac
 	bad_mount 4 "$V: its archive is refused: entry '[^']*$name" \

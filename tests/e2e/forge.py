@@ -1,10 +1,13 @@
 #!/usr/bin/python3
 """Make vaults that tazpod itself would not make.
 
-    forge.py seal FORMAT PASSFILE [ROUNDS] < PLAINTEXT > VAULT
+    forge.py seal FORMAT PASSFILE [ROUNDS [COMPRESSION]] < PLAINTEXT > VAULT
     forge.py open VAULT PASSFILE > PLAINTEXT
     forge.py bomb SIZE > GZIP         a gzip of SIZE zero bytes
+    forge.py zbomb SIZE > ZSTD        the same as zstd
     forge.py tar KIND > TAR.GZ        a hostile archive
+    forge.py many KIND COUNT > TAR.GZ an archive of very many of something
+    forge.py declared SIZE > TAR.GZ   a member that claims to have SIZE bytes
     forge.py flip FILE OFFSET > FILE  one bit changed
     forge.py put FILE OFFSET HEX > FILE
     forge.py journal OLD NEW STEP > FILE
@@ -36,14 +39,14 @@ def expand(master, info, length):
     return hmac.new(master, info + b"\x01", "sha256").digest()[:length]
 
 
-def seal(fmt, password, rounds, plain):
+def seal(fmt, password, rounds, plain, compression=1):
     salt, nonce = os.urandom(32), os.urandom(12)
     key = hashlib.pbkdf2_hmac("sha256", password, salt, rounds)
     if fmt == 1:
         return salt + nonce + AESGCM(key).encrypt(nonce, plain, None)
     header = b"TAZPOD2\n" + struct.pack(
-        "<IHHIIII32s12sIQQ16s16s", 128, 1, 1, rounds, 0, 0, 1, salt, nonce, 0,
-        1, 1700000000 * 10**9, os.urandom(16),
+        "<IHHIIII32s12sIQQ16s16s", 128, 1, 1, rounds, 0, 0, compression, salt, nonce,
+        0, 1, 1700000000 * 10**9, os.urandom(16),
         expand(key, b"tazpod vault 2 key check", 16))
     key = expand(key, b"tazpod vault 2 encryption", 32)
     return header + AESGCM(key).encrypt(nonce, plain, header)
@@ -74,6 +77,13 @@ def bomb(size):
     return b"".join(out) + packer.flush()
 
 
+def zstd_bomb(size):
+    """RLE blocks (RFC 8878, 3.1.1.2): four bytes for 128 KiB."""
+    block = ((128 << 10) << 3 | 1 << 1).to_bytes(3, "little") + b"x"
+    last = (1 << 1 | 1).to_bytes(3, "little") + b"x"
+    return b"\x28\xb5\x2f\xfd\0\x58" + block * (size >> 17) + last
+
+
 def entry(name, data=b"x", **fields):
     info = tarfile.TarInfo(name)
     info.size = len(data)
@@ -94,6 +104,12 @@ HOSTILE = {
     "infile": [entry("f"), entry("f/infile")],
     "hardlink": [entry("hardlink", b"", type=tarfile.LNKTYPE,
                        linkname="../../etc/passwd")],
+    "later": [entry("later", b"", type=tarfile.LNKTYPE, linkname="x"),
+              entry("x")],
+    "deep": [entry("/".join("d" * 1100))],
+    "target": [entry("target", b"", type=tarfile.SYMTYPE,
+                     linkname="t" * 4096)],
+    "stands": [entry("stands/x"), entry("stands")],
     "dangling": [entry("dangling", b"", type=tarfile.LNKTYPE,
                        linkname="nowhere")],
 }
@@ -105,6 +121,56 @@ def tar(kind):
         for info, data in HOSTILE[kind]:
             t.addfile(info, io.BytesIO(data) if info.size else None)
     return gzip.compress(out.getvalue())
+
+
+def block(name, kind=tarfile.REGTYPE, link="", size=0):
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname, info.size = kind, link, size
+    return info.tobuf(tarfile.PAX_FORMAT)
+
+
+def pax(records):
+    info = tarfile.TarInfo("x")
+    info.pax_headers = records
+    return info.tobuf(tarfile.PAX_FORMAT)[:-512]
+
+
+def sparse_map(count):
+    """A file of format 1.0 whose map has so many pieces, all of them empty."""
+    head = b"%d\n" % count
+    size = -(-(len(head) + 4 * count) // 512) * 512
+    return pax({"GNU.sparse.major": "1", "GNU.sparse.minor": "0",
+                "GNU.sparse.realsize": "1000", "size": str(size)}) + block(
+                    "pieces") + head, b"0\n0\n", bytes(size - len(head) -
+                                                      4 * count)
+
+
+# What comes first, what comes so many times, and what comes last.
+MANY = {
+    "links": (block("f"), block("l", tarfile.LNKTYPE, "f"), b""),
+    "names": (b"", block("again", size=512) + b"y" * 512, b""),
+    "folders": (b"", block("d/", tarfile.DIRTYPE), b""),
+    "devices": (b"", block("c", tarfile.CHRTYPE), b""),
+    "headers": (b"", pax({"comment": "c"}), block("f")),
+    "global": (b"", pax({"comment": "c"}).replace(b"0 x\0", b"0 g\0"), b""),
+    "blocks": (block("f"), bytes(512), b""),
+}
+
+
+def many(kind, count):
+    first, each, last = sparse_map(count) if kind == "map" else MANY[kind]
+    packer = zlib.compressobj(6, zlib.DEFLATED, 31)
+    out = [packer.compress(first)]
+    step = 1000
+    for _ in range(count // step):
+        out.append(packer.compress(each * step))
+    out.append(packer.compress(last + bytes(1024)) + packer.flush())
+    return b"".join(out)
+
+
+def declared(size):
+    """A member that says it has so many bytes."""
+    return gzip.compress(pax({"size": str(size)}) + block("huge") + b"x" * 512)
 
 
 def put(path, offset, new):
@@ -137,12 +203,19 @@ def main(what, *args):
     if what == "seal":
         rounds = int(args[2]) if len(args) > 2 else 100000
         out = seal(int(args[0]), passphrase(args[1]), rounds,
-                   sys.stdin.buffer.read())
+                   sys.stdin.buffer.read(),
+                   int(args[3]) if len(args) > 3 else 1)
     elif what == "open":
         with open(args[0], "rb") as f:
             out = unseal(f.read(), passphrase(args[1]))
     elif what == "bomb":
         out = bomb(int(args[0]))
+    elif what == "zbomb":
+        out = zstd_bomb(int(args[0]))
+    elif what == "many":
+        out = many(args[0], int(args[1]))
+    elif what == "declared":
+        out = declared(int(args[0]))
     elif what == "tar":
         out = tar(args[0])
     elif what == "flip":

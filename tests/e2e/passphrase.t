@@ -129,6 +129,82 @@ refused 1 "command 'cat $P; exit 3' failed with status 3" \
 detached "$TAZPODFS" -o "passcmd=true" "$V" "$M"
 refused 1 "command 'true' printed nothing" \
 	"a command that says nothing is refused"
+# shellcheck disable=SC2016
+detached sh -c '"$1" -o passfd=9 "$2" "$3" 9<"$4"' sh \
+	"$TAZPODFS" "$V" "$M" "$W"
+refused 1 'passfd=9: .*Is a directory' "a descriptor of a folder is refused"
+# shellcheck disable=SC2016
+detached sh -c '"$1" -o passfd=9 "$2" "$3" 9>"$4"' sh \
+	"$TAZPODFS" "$V" "$M" "$W/written"
+refused 1 'passfd=9: .*Bad file descriptor' \
+	"so is one that cannot be read"
+detached "$PY" -c '
+import os, socket, subprocess, sys
+ours, theirs = socket.socketpair()
+ours.sendall(open(sys.argv[4], "rb").read())
+ours.close()
+sys.exit(subprocess.run([sys.argv[1], "-o", "passfd=%d" % theirs.fileno(),
+                         *sys.argv[2:4]], pass_fds=[theirs.fileno()]).returncode)
+' "$TAZPODFS" "$V" "$M" "$P"
+opens "a socket is read to its end"
+
+## Bytes
+
+# exactly WHAT PYTHON-BYTES: a vault opens with that passphrase from a file.
+exactly()
+{
+	"$PY" -c 'import sys; sys.stdout.buffer.write(eval(sys.argv[1]))' \
+		"$2" >"$W/bytes"
+	chmod 600 "$W/bytes"
+	rm -f "$W/v3"
+	run "$TAZPOD" create -q --passfile "$W/bytes" "$W/v3"
+	detached "$TAZPODFS" -o "passcmd=cat $W/bytes" "$W/v3" "$M"
+	opens "$1"
+}
+
+exactly "NUL bytes count" 'b"a\0b"'
+exactly "4096 bytes are taken" 'b"x" * 4096'
+exactly "a carriage return counts" 'b"word\r\n"'
+printf 'word\n' >"$W/bytes"
+detached "$TAZPODFS" -o "passfile=$W/bytes" "$W/v3" "$M"
+refused 3 'wrong passphrase' "so a file with CRLF is another than one with LF"
+head -c 4097 /dev/zero | tr '\0' x >"$W/bytes"
+detached "$TAZPODFS" -o "passfile=$W/bytes" "$W/v3" "$M"
+refused 1 'longer than 4096 bytes' "4097 bytes are refused"
+detached "$TAZPODFS" -o "passcmd=cat $W/bytes" "$W/v3" "$M"
+refused 1 "command 'cat .*' printed more than 4096 bytes" \
+	"from a command as well"
+
+## Commands that misbehave
+
+detached "$TAZPODFS" -o "passcmd=yes" "$V" "$M"
+refused 1 "command 'yes' printed more" "a command without end is ended"
+detached "$TAZPODFS" -o 'passcmd=kill -9 $$' "$V" "$M"
+refused 1 "was ended by a signal: Killed" "a signal that ends one is told"
+detached "$TAZPODFS" -o "passcmd=/none/such" "$V" "$M"
+like "$status $(cat "$W/err")" "status 127" "so is a command that is missing"
+# It sees its own end of the pipe, and what it opens itself.
+detached "$TAZPODFS" -f -o "passcmd=ls /proc/self/fd >$W/fds" "$V" "$M"
+is "$(tr '\n' ' ' <"$W/fds")" "0 1 2 3 " "it has no descriptor of ours"
+# shellcheck disable=SC2016
+detached sh -c '"$1" -o "passcmd=ls /proc/self/fd >$4" "$2" "$3" 9<"$1"' sh \
+	"$TAZPODFS" "$V" "$M" "$W/fds"
+is "$(tr '\n' ' ' <"$W/fds")" "0 1 2 3 " "nor of those who started us"
+for sig in INT TERM HUP; do
+	"$PY" -c '
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execv(sys.argv[1], sys.argv[1:])' "$TAZPODFS" -f -o \
+		"passcmd=echo \$\$ >$W/hangs; exec sleep 300" "$V" "$M" \
+		2>/dev/null &
+	mounter=$!
+	holds "a command that hangs runs" wait_for 10 test -s "$W/hangs"
+	kill -"$sig" "$mounter"
+	wait "$mounter" 2>/dev/null
+	is "$(kill -l $?)" "$sig" "SIG$sig ends who waits for it"
+	holds "and the command" wait_for 10 gone "$(cat "$W/hangs")"
+	rm -f "$W/hangs"
+done
 mkdir "$W/credentials"
 cp -p "$P" "$W/credentials/tazpod.passphrase"
 detached env CREDENTIALS_DIRECTORY="$W/credentials" "$TAZPODFS" "$V" "$M"
@@ -144,7 +220,7 @@ passfile "$SECRET$N"
 
 ## A terminal
 
-# term [WAIT=>TYPE...] -- COMMAND...
+# term [WAIT=>TYPE...] -- COMMAND...; see also prompt.t
 term()
 {
 	status=0

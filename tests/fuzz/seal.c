@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The envelope of a vault.  The key is that of the seeds, derived once, so
- * that inputs get past the key check and, unaltered, past the tag.
+ * that inputs get past the key check and, unaltered, past the tag.  And each
+ * input is sealed, under the envelope that it begins with, so that any bytes
+ * get past it; what was sealed must come out, and no byte of it may change.
  */
 #include "crypto/seal.h"
 #include "crypto/crypto.h"
@@ -48,6 +50,79 @@ static void read_all(const struct blob *in, const struct secret *key,
 	seal_reader_free(r);
 }
 
+static int append(void *ctx, const uint8_t *buf, size_t len)
+{
+	struct blob *b = ctx;
+	uint8_t *more = realloc(b->data, b->len + len + 1);
+
+	if (more == NULL)
+		abort();
+	b->data = more;
+	if (len > 0)
+		memcpy(more + b->len, buf, len);
+	b->len += len;
+	return 0;
+}
+
+static void seal(struct blob *out, const struct seal_params *p,
+		 const struct secret *key, const struct blob *plain)
+{
+	struct seal_writer *w = NULL;
+	struct sink sink;
+
+	if (seal_writer_new(&w, p, key, (struct sink){append, out}) != 0)
+		abort();
+	sink = seal_writer_sink(w);
+	if (sink.write(sink.ctx, plain->data, plain->len) != 0 ||
+	    seal_writer_finish(w) != 0)
+		abort();
+	seal_writer_free(w);
+}
+
+struct input {
+	const struct blob *b;
+	size_t at, step;
+};
+
+static ssize_t input_read(void *ctx, uint8_t *buf, size_t len)
+{
+	struct input *in = ctx;
+	size_t n = in->b->len - in->at;
+
+	if (n > len)
+		n = len;
+	if (n > in->step)
+		n = in->step;
+	if (n > 0)
+		memcpy(buf, in->b->data + in->at, n);
+	in->at += n;
+	return (ssize_t)n;
+}
+
+static void seal_and_open(const struct seal_params *p, const struct secret *key,
+			  const struct blob *plain)
+{
+	struct blob out = {0};
+	struct input in = {&out, 0, 1 + plain->len % 5000};
+	const struct source from = {input_read, &in};
+	struct seal_params q;
+	size_t at;
+
+	seal(&out, p, key, plain);
+	if (seal_parse(&q, &out) != 0 || q.generation != p->generation ||
+	    q.compression != p->compression || q.time_ns != p->time_ns ||
+	    seal_verify_stream(from, key) != 0)
+		abort();
+	read_all(&out, key, out.len - plain->len);
+	/* Of format 1, the salt is held by the key alone, which is given here.
+	 */
+	at = KDF_SALT_LEN + plain->len * 7919 % (out.len - KDF_SALT_LEN);
+	out.data[at] ^= 1 << plain->len % 8;
+	if (seal_verify(&out, key) == 0)
+		abort();
+	blob_free(&out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
@@ -71,5 +146,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (seal_verify(&in, &keys[p.format]) == 0)
 		read_all(&in, &keys[p.format],
 			 p.format == 1 ? 60 : SEAL_HEADER_LEN + AEAD_TAG_LEN);
+	seal_and_open(&p, &keys[p.format], &in);
 	return 0;
 }

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TZ_RUN_H
+#define TZ_RUN_H
+
+/*
+ * Other programs, started by posix_spawn(3): between fork(2) and exec(2)
+ * nothing of ours may run, since locked memory is missing in a child.
+ */
+
+/*
+ * Run file, looked for in PATH if there is no slash in it, and wait for its
+ * end: *status as of waitpid(2).  No signal is blocked in it.  argv ends with
+ * NULL.  0, or -errno if it could not be run.
+ */
+int run_wait(int *status, const char *file, const char *const argv[]);
+
+#endif
