@@ -52,6 +52,10 @@ like "$status $(cat "$W/err")" '^[1-9].*Permission denied' \
 	"nor can another user"
 run cat "/proc/$pid/root/$M/d/hard"
 fails "nor through the daemon's own root" test "$status" -eq 0
+# docs/THREAT-MODEL.md says so; should it ever fail, mend that page.
+is "$(setpriv --reuid "$NOBODY" --regid "$NOBODY" --clear-groups \
+	cat "$M/d/hard" 2>&1)" hello \
+	"but root can become the user, and then reads everything"
 run as_user "$OTHER" "$CLI" lock "$M"
 is "$status $(wc -l <"$W/err")" "1 1" "another user cannot lock it"
 holds "and its daemon goes on" alive "$pid"
