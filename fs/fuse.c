@@ -75,13 +75,13 @@ static void on_event(void *ctx, int fd)
 	}
 }
 
-static int add_options(struct fuse_args *args, const struct mount_options *o)
+char *mount_option_list(const struct mount_options *o)
 {
 	char *list = NULL, *source = NULL;
-	int err = -ENOMEM;
+	bool done = false;
 
 	if (asprintf(&source, "fsname=%s", o->source) < 0)
-		return -ENOMEM;
+		return NULL;
 	if (fuse_opt_add_opt(&list, "default_permissions") != 0 ||
 	    fuse_opt_add_opt(&list, "nosuid,nodev,subtype=tazpodfs") != 0 ||
 	    fuse_opt_add_opt(&list, o->read_only ? "ro" : "rw") != 0)
@@ -90,15 +90,25 @@ static int add_options(struct fuse_args *args, const struct mount_options *o)
 	    fuse_opt_add_opt(&list, o->fuse_options) != 0)
 		goto out;
 	/* The path may have commas of its own. */
-	if (fuse_opt_add_opt_escaped(&list, source) != 0)
-		goto out;
-	if (fuse_opt_add_arg(args, "tazpodfs") == 0 &&
+	done = fuse_opt_add_opt_escaped(&list, source) == 0;
+out:
+	free(source);
+	if (done)
+		return list;
+	free(list);
+	return NULL;
+}
+
+static int add_options(struct fuse_args *args, const struct mount_options *o)
+{
+	char *list = mount_option_list(o);
+	int err = -ENOMEM;
+
+	if (list != NULL && fuse_opt_add_arg(args, "tazpodfs") == 0 &&
 	    fuse_opt_add_arg(args, "-o") == 0 &&
 	    fuse_opt_add_arg(args, list) == 0)
 		err = 0;
-out:
 	free(list);
-	free(source);
 	return err;
 }
 

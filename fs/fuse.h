@@ -54,8 +54,16 @@ struct mount_parts {
 };
 
 /*
- * Mount at dir.  Nobody is answered yet: whoever looks into it waits for
- * mount_serve().  The caller ends *ret.
+ * What libfuse or fusermount3(1) get of options, "a,b=c"; the caller frees it.
+ * NULL: no memory.
+ */
+char *mount_option_list(const struct mount_options *options);
+
+/*
+ * Mount at dir, or take what has been mounted already with such a list: then
+ * dir is "/dev/fd/N", with N the descriptor of the FUSE device.  Nobody is
+ * answered yet: whoever looks into it waits for mount_serve().  The caller ends
+ * *ret.
  *
  * Returns 0, -EINVAL if libfuse does not take the options, -ENOMEM, the -errno
  * of eventfd(2), or -ENODEV if the mount was refused; libfuse has said why on

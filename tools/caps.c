@@ -32,6 +32,12 @@ int caps_keep(const unsigned list[], size_t count)
 		       : -EPERM;
 }
 
+bool caps_have(unsigned cap)
+{
+	return capng_get_caps_process() == 0 &&
+	       capng_have_capability(CAPNG_EFFECTIVE, cap) != 0;
+}
+
 char *caps_names(void)
 {
 	char *text = NULL;

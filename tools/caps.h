@@ -2,6 +2,7 @@
 #ifndef TZ_CAPS_H
 #define TZ_CAPS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -11,6 +12,9 @@
  * once no_new_privs is set.  0 or -EPERM.
  */
 int caps_keep(const unsigned list[], size_t count);
+
+/* Is that one in effect? */
+bool caps_have(unsigned cap);
 
 /*
  * The names of those that are in effect, "a,b" without "cap_", in lower case,

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "mounting.h"
 
+#include "usermount.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -18,6 +22,26 @@ static const char *last_line(char *text)
 	return line != NULL ? line + 1 : text;
 }
 
+/* mount_new(), by fusermount3 where this process may not mount. */
+static int make(struct mount **ret, const char *dir,
+		const struct mount_parts *parts,
+		const struct mount_options *options,
+		const struct mount_events *events)
+{
+	char device[32], *list;
+	int fd;
+
+	if (!usermount_is_needed())
+		return mount_new(ret, dir, parts, options, events);
+	list = mount_option_list(options);
+	fd = list != NULL ? usermount(dir, list) : -ENOMEM;
+	free(list);
+	if (fd < 0)
+		return fd;
+	(void)snprintf(device, sizeof(device), "/dev/fd/%d", fd);
+	return mount_new(ret, device, parts, options, events);
+}
+
 enum exit_code mounting_new(struct mount **ret, const char *dir,
 			    const struct mount_parts *parts,
 			    const struct mount_options *options,
@@ -29,7 +53,7 @@ enum exit_code mounting_new(struct mount **ret, const char *dir,
 
 	if (memfd >= 0 && old >= 0)
 		(void)dup2(memfd, STDERR_FILENO);
-	err = mount_new(ret, dir, parts, options, events);
+	err = make(ret, dir, parts, options, events);
 	if (memfd >= 0 && old >= 0) {
 		(void)dup2(old, STDERR_FILENO);
 		(void)!pread(memfd, said, sizeof(said) - 1, 0);
