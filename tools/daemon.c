@@ -365,8 +365,7 @@ static enum exit_code start(struct daemon *d)
 	int err = crypto_start();
 
 	if (err == -ENOMEM)
-		return msg_fail(EXIT_MEMORY,
-				"memory cannot be locked; raise 'ulimit -l'");
+		return msg_fail_memory(d->parts->vault);
 	if (err != 0)
 		return msg_fail(EXIT_FAILED, "cannot start: %s",
 				msg_error(err));
@@ -379,9 +378,11 @@ static enum exit_code start(struct daemon *d)
 	err = loop_new(&d->loop);
 	if (err == 0)
 		err = watch(d);
+	if (err == -ENOMEM)
+		return msg_fail_memory(d->parts->vault);
 	if (err != 0)
-		return msg_fail(err == -ENOMEM ? EXIT_MEMORY : EXIT_FAILED,
-				"cannot start: %s", msg_error(err));
+		return msg_fail(EXIT_FAILED, "cannot start: %s",
+				msg_error(err));
 	parts = (struct mount_parts){d->tree, d->saver, d->loop};
 	options.source = store_path(d->vault.store);
 	options.read_only = d->vault.read_only;

@@ -60,9 +60,26 @@ static void print_envelope(const char *body)
 	(void)putchar('\n');
 }
 
+/* How what the daemon holds is protected. */
+static void print_memory(const char *body)
+{
+	const uint64_t secret = control_number(body, "secret_bytes");
+	const uint64_t encrypted = control_number(body, "encrypted_bytes");
+	char text[32];
+
+	(void)printf("locked      %s of memory",
+		     human(text, control_number(body, "locked_bytes")));
+	if (secret > 0)
+		(void)printf(", %s of it secret", human(text, secret));
+	(void)putchar('\n');
+	if (encrypted > 0)
+		(void)printf("encrypted   %s in memory that is not locked\n",
+			     human(text, encrypted));
+}
+
 static void print_text(const struct mounted *m, const char *body, bool is_dead)
 {
-	char used[32], limit[32], locked[32];
+	char used[32], limit[32];
 
 	(void)printf("vault       %s\n", m->vault);
 	(void)printf("mounted at  %s\n", m->dir);
@@ -94,8 +111,7 @@ static void print_text(const struct mounted *m, const char *body, bool is_dead)
 		(void)printf("not kept    %" PRIu64 " sockets or "
 			     "devices\n",
 			     control_number(body, "skipped"));
-	(void)printf("locked      %s of memory\n",
-		     human(locked, control_number(body, "locked_bytes")));
+	print_memory(body);
 	(void)printf("daemon      pid %" PRIu64 "\n",
 		     control_number(body, "pid"));
 }
@@ -120,9 +136,20 @@ static json_t *json_path(const char *path)
 static json_t *to_json(const struct mounted *m, const char *body, bool is_dead)
 {
 	static const char *const numbers[] = {
-		"pid",	      "format",	      "generation",   "sealed_ns",
-		"last_error", "used_bytes",   "limit_bytes",  "files",
-		"folders",    "limit_inodes", "locked_bytes", "requests",
+		"pid",
+		"format",
+		"generation",
+		"sealed_ns",
+		"last_error",
+		"used_bytes",
+		"limit_bytes",
+		"files",
+		"folders",
+		"limit_inodes",
+		"locked_bytes",
+		"secret_bytes",
+		"encrypted_bytes",
+		"requests",
 		"skipped",
 	};
 	json_t *o = json_object();
