@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#ifdef WITH_ASAN
+#if defined(WITH_ASAN) || defined(WITH_TSAN)
 enum { STACK_SIZE = 1 << 20 }; /* its frames are larger */
 #else
 enum { STACK_SIZE = 192 << 10 };
