@@ -161,11 +161,22 @@ bool cold_relieve(void)
 /* What mem_on_pressure() calls. */
 static bool relieve(void *ctx)
 {
+	static _Thread_local uint64_t seen;
+	uint64_t now;
+	bool found;
+
 	(void)ctx;
 	if (inside)
 		return false;
-	return cold_relieve() ||
-	       (last_resort.fn != NULL && last_resort.fn(last_resort.ctx));
+	found = cold_relieve() ||
+		(last_resort.fn != NULL && last_resort.fn(last_resort.ctx));
+	enter();
+	now = all.last_nonce;
+	leave();
+	/* What others have encrypted meanwhile may have made room for us. */
+	found = found || now != seen;
+	seen = now;
+	return found;
 }
 
 void cold_last_resort(bool (*fn)(void *ctx), void *ctx)

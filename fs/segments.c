@@ -245,9 +245,12 @@ static int write_segment(struct writing *w, struct tar_place *at)
 		return compress(w, from, at, key);
 	w->collects = false;
 	err = cold_read(&g->bytes, 0, w->scratch, g->bytes.size);
-	if (err == 0)
-		err = packer_put(w->packer, &g->what, w->scratch,
-				 g->bytes.size);
+	if (err != 0) {
+		/* Somebody has written to our memory; the tree has it all. */
+		put_back(w->kept, g);
+		return compress(w, from, at, key);
+	}
+	err = packer_put(w->packer, &g->what, w->scratch, g->bytes.size);
 	put_back(w->kept, g);
 	return err;
 }
