@@ -14,9 +14,9 @@
 #include <stdatomic.h>
 
 enum {
-	LIMIT = 4 * MIB,
+	LIMIT = 1280 * KIB,
 	CONTENTS = 12 * MIB,
-	PIECE = 300 * KIB,
+	PIECE = 200 * KIB,
 	WRITES = 6000,
 };
 
