@@ -42,6 +42,14 @@ int aead_open_begin(struct aead **ret, const struct aead_start *start)
 	return begin(ret, start, 0);
 }
 
+int aead_again(struct aead *a, const uint8_t nonce[static AEAD_NONCE_LEN])
+{
+	/* What is not given stays: EVP_EncryptInit(3). */
+	return EVP_CipherInit_ex(a->ctx, NULL, NULL, NULL, nonce, -1) == 1
+		       ? 0
+		       : -EIO;
+}
+
 int aead_update(struct aead *a, uint8_t *out, const uint8_t *in, size_t len)
 {
 	while (len > 0) {

@@ -28,6 +28,12 @@ int aead_seal_begin(struct aead **ret, const struct aead_start *start);
 int aead_open_begin(struct aead **ret, const struct aead_start *start);
 
 /*
+ * Begin the next message of a under the same key, in the same direction and
+ * without aad; one under way is given up.  It allocates nothing.  0 or -EIO.
+ */
+int aead_again(struct aead *a, const uint8_t nonce[static AEAD_NONCE_LEN]);
+
+/*
  * Turn len bytes of in into len bytes of out; both may be the same place.
  * What an opening message yields is not authentic before aead_open_end().
  * 0 or -EIO.

@@ -193,6 +193,16 @@ void mem_secret_limit(size_t bytes)
 	(void)pthread_mutex_unlock(&lock);
 }
 
+bool mem_make_room(void)
+{
+	bool found;
+
+	(void)pthread_mutex_lock(&lock);
+	found = find_room();
+	(void)pthread_mutex_unlock(&lock);
+	return found || relieve();
+}
+
 void mem_trim(void)
 {
 	bool more = true;

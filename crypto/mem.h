@@ -117,6 +117,12 @@ enum mem_pool mem_use(enum mem_pool pool);
 void mem_on_pressure(bool (*fn)(void *ctx), void *ctx);
 
 /*
+ * For whoever locks pages of their own and is refused: give back what is kept
+ * for later, or else ask as above.  False: there was nothing.
+ */
+bool mem_make_room(void);
+
+/*
  * Give back what is kept for the next allocations beyond an eighth: for when
  * things have come to rest.  Nobody else has to wait for more than a chunk.
  */

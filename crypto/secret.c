@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <openssl/crypto.h>
+#include <openssl/rand.h>
 
 int secret_alloc(struct secret *ret, size_t len)
 {
@@ -14,6 +15,17 @@ int secret_alloc(struct secret *ret, size_t len)
 		return -ENOMEM;
 	*ret = (struct secret){data, len};
 	return 0;
+}
+
+int secret_random(struct secret *ret, size_t len)
+{
+	int err = secret_alloc(ret, len);
+
+	if (err == 0 && RAND_priv_bytes(ret->data, (int)len) != 1) {
+		secret_free(ret);
+		err = -EIO;
+	}
+	return err;
 }
 
 void secret_free(struct secret *s)

@@ -19,6 +19,12 @@ struct secret {
 /* Make *ret a secret of len zero bytes.  0 or -ENOMEM. */
 int secret_alloc(struct secret *ret, size_t len);
 
+/*
+ * Make *ret a secret of len random bytes.  0, -ENOMEM, or -EIO if the system
+ * has none.
+ */
+int secret_random(struct secret *ret, size_t len);
+
 /* Wipe s and leave it empty.  An empty secret is a no-op. */
 void secret_free(struct secret *s);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "stack.h"
 
+#include "mem.h"
 #include "poison.h"
 
 #include <errno.h>
@@ -8,11 +9,13 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#ifdef WITH_ASAN
+#if defined(WITH_ASAN) || defined(WITH_TSAN)
 enum { STACK_SIZE = 1 << 20 }; /* its frames are larger */
 #else
 enum { STACK_SIZE = 192 << 10 };
 #endif
+
+enum { ATTEMPTS = 16 }; /* each frees something, but others are faster */
 
 /* The lowest mapped page of the run of them that p is in. */
 static uint8_t *lowest(uint8_t *p, size_t page)
@@ -59,6 +62,9 @@ int stack_thread_start(struct stack_thread *t, void *(*fn)(void *), void *ctx)
 	void *stack = pages_map(STACK_SIZE, 1 << 12, &kind);
 	int err;
 
+	for (unsigned i = 0; stack == NULL && i < ATTEMPTS && mem_make_room();
+	     i++)
+		stack = pages_map(STACK_SIZE, 1 << 12, &kind);
 	if (stack == NULL)
 		return -ENOMEM;
 	err = -pthread_attr_init(&attr);

@@ -47,30 +47,33 @@ static void extent_put(struct extent *e)
 {
 	if (--e->refs > 0)
 		return;
-	mem_free(e->data);
+	cold_free(&e->bytes);
 	mem_free(e);
 }
 
-/* A new extent with room bytes, which start as those of old, if any. */
-static struct extent *extent_new(uint32_t room, const struct extent *old)
+/*
+ * Make *ret a new extent with room bytes, which start as those of old, if any,
+ * and have no less room.  It is held.  0, -ENOMEM or -EIO.
+ */
+static int extent_new(struct extent **ret, uint32_t room, struct extent *old)
 {
 	struct extent *e = mem_alloc(sizeof(*e));
+	int err = e != NULL ? cold_new(&e->bytes, room) : -ENOMEM;
 
-	if (e == NULL)
-		return NULL;
-	e->refs = 1;
-	e->room = room;
-	e->data = mem_alloc(room);
-	if (e->data == NULL) {
-		mem_free(e);
-		return NULL;
-	}
-	if (old != NULL) {
+	if (err == 0 && old != NULL) {
 		e->pages = old->pages;
 		e->share = old->share;
-		memcpy(e->data, old->data, old->room < room ? old->room : room);
+		err = cold_read(&old->bytes, 0, e->bytes.data, old->bytes.size);
 	}
-	return e;
+	if (err != 0) {
+		if (e != NULL)
+			cold_free(&e->bytes);
+		mem_free(e);
+		return err;
+	}
+	e->refs = 1;
+	*ret = e;
+	return 0;
 }
 
 /*
@@ -138,29 +141,30 @@ static uint32_t room_ahead(const struct body *b, size_t i, uint32_t share)
 	uint64_t room = share;
 
 	if (s->extent != NULL)
-		room = (uint64_t)s->extent->room * 2;
+		room = (uint64_t)s->extent->bytes.size * 2;
 	else if (i > 0 && before->index == s->index - 1 &&
-		 before->extent->room == BODY_EXTENT)
+		 before->extent->bytes.size == BODY_EXTENT)
 		room = s->index * BODY_EXTENT / 4;
 	if (room > BODY_EXTENT)
 		room = BODY_EXTENT;
 	return room > share ? room_for((size_t)room) : share;
 }
 
-/* Put an extent of its own with room for share bytes into slot i. */
+/* Put an extent of its own with room for share bytes, held, into slot i. */
 static int slot_renew(struct body *b, const struct quota *q, size_t i,
 		      uint32_t share)
 {
 	struct extent *old = b->slots->at[i].extent, *e = NULL;
+	int err = -ENOMEM;
 
-	if (old != NULL && old->room >= share)
-		share = old->room;
+	if (old != NULL && old->bytes.size >= share)
+		share = old->bytes.size;
 	else if (q->ahead)
-		e = extent_new(room_ahead(b, i, share), old);
-	if (e == NULL)
-		e = extent_new(share, old);
-	if (e == NULL)
-		return -ENOMEM;
+		err = extent_new(&e, room_ahead(b, i, share), old);
+	if (err == -ENOMEM)
+		err = extent_new(&e, share, old);
+	if (err != 0)
+		return err;
 	b->slots->at[i].extent = e;
 	if (old != NULL)
 		extent_put(old);
@@ -200,8 +204,8 @@ bool body_would_grow(const struct body *b, uint64_t off, size_t len)
 }
 
 /*
- * Yield an extent at index that is b's own and has room for need bytes.  On
- * an error b is as it was.
+ * Yield an extent at index that is b's own, has room for need bytes, and is
+ * held.  On an error b is as it was.
  */
 static int extent_own(struct extent **ret, struct body *b, struct quota *q,
 		      uint64_t index, size_t need)
@@ -222,8 +226,10 @@ static int extent_own(struct extent **ret, struct body *b, struct quota *q,
 		return err;
 	e = b->slots->at[i].extent;
 	share = charge + (e != NULL ? e->share : 0);
-	if (e == NULL || e->refs > 1 || e->room < share)
+	if (e == NULL || e->refs > 1 || e->bytes.size < share)
 		err = slot_renew(b, q, i, share);
+	else
+		err = cold_hold(&e->bytes);
 	if (err != 0) {
 		if (e == NULL)
 			slot_close(b, i);
@@ -250,7 +256,8 @@ ssize_t body_write(struct body *b, struct quota *q, uint64_t off,
 		err = extent_own(&e, b, q, off / BODY_EXTENT, at + n);
 		if (err != 0)
 			break;
-		memcpy(e->data + at, buf + done, n);
+		memcpy(e->bytes.data + at, buf + done, n);
+		cold_release(&e->bytes);
 		e->pages |= pages_of(at, n);
 		off += n;
 		done += n;
@@ -283,13 +290,16 @@ static int punch_slot(struct body *b, struct quota *q, size_t i, size_t at,
 		return err;
 	}
 	/* What has no room reads as zeros, and no page is marked there. */
-	if (at >= e->room)
+	if (at >= e->bytes.size)
 		return 0;
 	/* A place of its own first: a snapshot may see this one. */
 	err = extent_own(&e, b, q, b->slots->at[i].index, 1);
 	if (err != 0)
 		return err;
-	explicit_bzero(e->data + at, len < e->room - at ? len : e->room - at);
+	if (len > e->bytes.size - at)
+		len = e->bytes.size - at;
+	explicit_bzero(e->bytes.data + at, len);
+	cold_release(&e->bytes);
 	e->pages = left;
 	return 0;
 }
@@ -347,6 +357,8 @@ int body_allocate(struct body *b, struct quota *q, uint64_t off, uint64_t len)
 
 		err = extent_own(&e, b, q, off / BODY_EXTENT,
 				 off % BODY_EXTENT + n);
+		if (err == 0)
+			cold_release(&e->bytes);
 		off += n;
 	}
 	if (err != 0) {

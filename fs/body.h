@@ -3,26 +3,29 @@
 #define TZ_BODY_H
 
 /*
- * The contents of one regular file: extents of at most 64 KiB in locked
- * memory, kept only where something was written.  The list of them and each of
- * them count their references, so that a copy for a snapshot takes no memory:
- * it shares the list, and a write after it goes to a list and an extent of its
- * own.  All of this has one user at a time; another may read what is shared.
+ * The contents of one regular file: extents of at most 64 KiB, kept only where
+ * something was written.  Their bytes are in locked memory, or encrypted where
+ * that does not suffice (cold.h); all else of them is locked.  The list of them
+ * and each of them count their references, so that a copy for a snapshot takes
+ * no memory: it shares the list, and a write after it goes to a list and an
+ * extent of its own.  All of this has one user at a time; another may read what
+ * is shared.
  */
+
+#include "cold.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
-#include <sys/uio.h>
 
 enum {
 	BODY_EXTENT = 64 << 10,
 	BODY_PAGE = 4096,
-	BODY_LEAST = 64,	  /* that an extent is charged */
-	BODY_MAP_MAX = 128 << 10, /* bytes that body_map() takes */
-	BODY_MAP_PIECES = 6,
+	BODY_LEAST = 64, /* that an extent is charged */
 };
+_Static_assert((int)BODY_EXTENT <= (int)COLD_PART,
+	       "an extent is read in parts");
 
 /* Bytes in use against bytes allowed.  Owned by the tree. */
 struct quota {
@@ -32,11 +35,11 @@ struct quota {
 
 struct extent {
 	uint32_t refs;
-	uint32_t room;	/* bytes allocated for data; those beyond read as 0 */
-	uint32_t share; /* of them, those that were needed and are charged */
-	uint16_t pages; /* a bit for each BODY_PAGE that is no hole */
+	uint32_t share; /* bytes that were needed and are charged */
 	uint64_t stamp; /* no two contents of extents ever have the same */
-	uint8_t *data;
+	struct cold
+		bytes;	/* share of them or more; what is beyond reads as 0 */
+	uint16_t pages; /* a bit for each BODY_PAGE that is no hole */
 };
 _Static_assert(BODY_EXTENT / BODY_PAGE == 16, "a bit for each page");
 
@@ -58,15 +61,11 @@ struct body {
 	size_t count; /* of slots in use */
 };
 
-/* Fill buf with the len bytes at off.  Holes read as zeros. */
-void body_read(const struct body *b, uint64_t off, uint8_t *buf, size_t len);
-
 /*
- * Point iov at the len bytes at off, at most BODY_MAP_MAX, where they lie.
- * They are b's, until it changes.  Returns the number of pieces.
+ * Fill buf with the len bytes at off.  Holes read as zeros.  It allocates
+ * nothing.  0, or -EIO if memory is not what it was (cold_read()).
  */
-int body_map(const struct body *b, uint64_t off, size_t len,
-	     struct iovec iov[BODY_MAP_PIECES]);
+int body_read(const struct body *b, uint64_t off, uint8_t *buf, size_t len);
 
 /*
  * Write len bytes at off, which must not pass 2^63.  What is allocated is
@@ -74,7 +73,7 @@ int body_map(const struct body *b, uint64_t off, size_t len,
  *
  * Returns the number of bytes written, less than len if space ran out
  * meanwhile.  If there was none for the first of them: -ENOSPC when q is
- * used up, -ENOMEM when no more memory can be locked.
+ * used up, -ENOMEM when no more memory can be locked, -EIO as body_read().
  */
 ssize_t body_write(struct body *b, struct quota *q, uint64_t off,
 		   const uint8_t *buf, size_t len);
@@ -84,19 +83,20 @@ bool body_would_grow(const struct body *b, uint64_t off, size_t len);
 
 /*
  * Forget everything from size on; it reads as zeros if the file grows again.
- * 0, or -ENOMEM if an extent shared with a snapshot could not be copied.
+ * 0; -ENOMEM if an extent that is shared with a snapshot could not be copied,
+ * or one that is encrypted got no memory; -EIO as body_read().
  */
 int body_truncate(struct body *b, struct quota *q, uint64_t size);
 
 /*
- * Make len bytes at off a hole.  0, or -ENOMEM if an extent shared with a
- * snapshot could not be copied; some of it may be done then.
+ * Make len bytes at off a hole.  Errors as body_truncate(); some of it may be
+ * done then.
  */
 int body_punch(struct body *b, struct quota *q, uint64_t off, uint64_t len);
 
 /*
  * Take space for what is a hole in len bytes at off; it goes on reading as
- * zeros.  0, -ENOSPC or -ENOMEM; nothing is a hole less then.
+ * zeros.  0, -ENOSPC, -ENOMEM or -EIO; nothing is a hole less then.
  */
 int body_allocate(struct body *b, struct quota *q, uint64_t off, uint64_t len);
 

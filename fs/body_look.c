@@ -31,46 +31,31 @@ struct extent *body_extent_at(const struct body *b, uint64_t index)
 	return NULL;
 }
 
-int body_map(const struct body *b, uint64_t off, size_t len,
-	     struct iovec iov[BODY_MAP_PIECES])
+/* Fill buf with the n bytes at at of e, which may be none at all. */
+static int extent_read(struct extent *e, size_t at, uint8_t *buf, size_t n)
 {
-	static const uint8_t zeros[BODY_EXTENT];
-	int count = 0;
+	size_t have = e != NULL && e->bytes.size > at ? e->bytes.size - at : 0;
 
-	while (len > 0) {
-		const struct extent *e = body_extent_at(b, off / BODY_EXTENT);
-		size_t at = off % BODY_EXTENT;
-		size_t n = body_part(off, len);
-		size_t have = e != NULL && e->room > at ? e->room - at : 0;
-
-		if (have > n)
-			have = n;
-		if (have > 0)
-			iov[count++] = (struct iovec){e->data + at, have};
-		if (have < n)
-			/* iovec has no const; nobody writes there. */
-			iov[count++] = (struct iovec){(void *)(uintptr_t)zeros,
-						      n - have};
-		off += n;
-		len -= n;
-	}
-	return count;
+	if (have > n)
+		have = n;
+	memset(buf + have, 0, n - have);
+	return have > 0 ? cold_read(&e->bytes, at, buf, have) : 0;
 }
 
-void body_read(const struct body *b, uint64_t off, uint8_t *buf, size_t len)
+int body_read(const struct body *b, uint64_t off, uint8_t *buf, size_t len)
 {
-	while (len > 0) {
-		size_t n = len < BODY_MAP_MAX ? len : BODY_MAP_MAX;
-		struct iovec iov[BODY_MAP_PIECES];
-		int count = body_map(b, off, n, iov);
+	int err = 0;
 
-		for (int i = 0; i < count; i++) {
-			memcpy(buf, iov[i].iov_base, iov[i].iov_len);
-			buf += iov[i].iov_len;
-		}
+	while (err == 0 && len > 0) {
+		size_t n = body_part(off, len);
+
+		err = extent_read(body_extent_at(b, off / BODY_EXTENT),
+				  off % BODY_EXTENT, buf, n);
 		off += n;
+		buf += n;
 		len -= n;
 	}
+	return err;
 }
 
 uint64_t body_next_data(const struct body *b, uint64_t off)

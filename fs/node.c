@@ -38,22 +38,14 @@ void node_touch_mtime(struct node *n)
 
 ssize_t node_read(const struct node *n, uint64_t off, uint8_t *buf, size_t len)
 {
-	if (off >= n->attr.size)
-		return 0;
-	if (len > n->attr.size - off)
-		len = (size_t)(n->attr.size - off);
-	body_read(&n->body, off, buf, len);
-	return (ssize_t)len;
-}
+	int err;
 
-int node_map(const struct node *n, uint64_t off, size_t len,
-	     struct iovec iov[BODY_MAP_PIECES])
-{
 	if (off >= n->attr.size)
 		return 0;
 	if (len > n->attr.size - off)
 		len = (size_t)(n->attr.size - off);
-	return body_map(&n->body, off, len, iov);
+	err = body_read(&n->body, off, buf, len);
+	return err != 0 ? err : (ssize_t)len;
 }
 
 uint64_t node_stored(const struct node *n)

@@ -64,16 +64,9 @@ void node_touch_ctime(struct node *n);
 
 /*
  * Read at most len bytes at off into buf.  Returns their number, 0 at or past
- * the end.
+ * the end, or -EIO as body_read().
  */
 ssize_t node_read(const struct node *n, uint64_t off, uint8_t *buf, size_t len);
-
-/*
- * Point iov at what node_read() would read, at most BODY_MAP_MAX bytes, where
- * it lies.  Returns the number of pieces, 0 at or past the end.
- */
-int node_map(const struct node *n, uint64_t off, size_t len,
-	     struct iovec iov[BODY_MAP_PIECES]);
 
 /* Space that the contents take, in bytes. */
 uint64_t node_stored(const struct node *n);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "saver.h"
 
+#include "cold.h"
 #include "crypto/mem.h"
 #include "crypto/stack.h"
 
@@ -129,7 +130,7 @@ static void *seal_loop(void *ctx)
 	return NULL;
 }
 
-/* What a seal has kept for the next is the first to go. */
+/* What a seal has kept for the next is the last to go. */
 static bool relieve(void *ctx)
 {
 	return vault_relieve(ctx);
@@ -168,10 +169,10 @@ int saver_start(struct saver **ret, const struct saver_parts *parts)
 	}
 	(void)pthread_mutex_init(&s->lock, NULL);
 	init_wake(s);
-	mem_on_pressure(relieve, parts->sealing.vault);
+	cold_last_resort(relieve, parts->sealing.vault);
 	err = stack_thread_start(&s->thread, seal_loop, s);
 	if (err != 0) {
-		mem_on_pressure(NULL, NULL);
+		cold_last_resort(NULL, NULL);
 		(void)close(s->event);
 		free(s);
 		return err;
@@ -467,7 +468,7 @@ void saver_stop(struct saver *s)
 	(void)pthread_cond_signal(&s->wake);
 	(void)pthread_mutex_unlock(&s->lock);
 	stack_thread_join(&s->thread);
-	mem_on_pressure(NULL, NULL);
+	cold_last_resort(NULL, NULL);
 	tell(&s->next, -EIO);
 	tell(&s->rescue, -EIO);
 	saver_collect(s);

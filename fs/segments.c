@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "segments.h"
 
+#include "cold.h"
 #include "crypto/digest.h"
 #include "crypto/mem.h"
 #include "pack.h"
@@ -25,8 +26,7 @@ struct segment {
 	struct packed what;
 	uint64_t round; /* of the last write that it was part of */
 	bool in_use;	/* being written */
-	size_t len;
-	uint8_t data[];
+	struct cold bytes;
 };
 
 struct segments {
@@ -105,6 +105,12 @@ static bool is_stale(const struct segments *k, const struct segment *g)
 	return g->round != k->round && g->round != k->good_round;
 }
 
+static void segment_free(struct segment *g)
+{
+	cold_free(&g->bytes);
+	mem_free(g);
+}
+
 /* Free those of a bucket that are not in use, or of them the stale ones. */
 static bool sweep_bucket(struct segments *k, struct segment **at, bool stale)
 {
@@ -118,7 +124,7 @@ static bool sweep_bucket(struct segments *k, struct segment **at, bool stale)
 			continue;
 		}
 		*at = g->next;
-		mem_free(g);
+		segment_free(g);
 		found = true;
 	}
 	return found;
@@ -164,13 +170,15 @@ static int keep(struct writing *w, const uint8_t *key,
 
 	if (err != 0)
 		return err == -ENOMEM ? 0 : err;
-	g = mem_alloc(sizeof(*g) + w->filled);
+	g = mem_alloc(sizeof(*g));
 	if (g == NULL)
 		return 0;
+	if (cold_put(&g->bytes, w->scratch, w->filled) != 0) {
+		mem_free(g);
+		return 0;
+	}
 	memcpy(g->key, key, DIGEST_LEN);
 	g->what = *what;
-	g->len = w->filled;
-	memcpy(g->data, w->scratch, w->filled);
 	insert(w->kept, g);
 	return 0;
 }
@@ -232,11 +240,17 @@ static int write_segment(struct writing *w, struct tar_place *at)
 
 	if (err != 0)
 		return err;
-	g = take(w->kept, key);
+	g = w->scratch != NULL ? take(w->kept, key) : NULL;
 	if (g == NULL)
 		return compress(w, from, at, key);
 	w->collects = false;
-	err = packer_put(w->packer, &g->what, g->data, g->len);
+	err = cold_read(&g->bytes, 0, w->scratch, g->bytes.size);
+	if (err != 0) {
+		/* Somebody has written to our memory; the tree has it all. */
+		put_back(w->kept, g);
+		return compress(w, from, at, key);
+	}
+	err = packer_put(w->packer, &g->what, w->scratch, g->bytes.size);
 	put_back(w->kept, g);
 	return err;
 }

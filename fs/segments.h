@@ -4,8 +4,8 @@
 
 /*
  * The compressed archive of a snapshot, and the segments that it was made of,
- * kept in locked memory for the next: only those in which something has
- * changed are compressed again.  Where one ends depends on what it is about,
+ * kept for the next (cold.h): only those in which something has changed are
+ * compressed again.  Where one ends depends on what it is about,
  * not on how much comes before it, so the others stay as they are when names
  * come and go.
  *

@@ -9,8 +9,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* The folders from the root down to an entry, and the entry. */
-enum { PARTS = TREE_DEPTH_MAX + 1 };
+enum {
+	/* The folders from the root down to an entry, and the entry. */
+	PARTS = TREE_DEPTH_MAX + 1,
+	/* Contents are copied by so much; it is part of the reserve. */
+	STEP = 16 << 10,
+};
 
 struct tar_dumper {
 	const struct snapshot *snapshot;
@@ -18,6 +22,7 @@ struct tar_dumper {
 	struct sink to; /* of the step under way */
 	uint64_t bytes; /* ... written */
 	const char *path[PARTS], *link[PARTS];
+	uint8_t step[STEP];
 };
 
 /* Where headers go: on to the step's sink, and counted. */
@@ -119,16 +124,21 @@ static int dump_piece(struct tar_dumper *d, const struct snapshot_entry *e,
 {
 	const uint64_t outline[] = {e->ino, p.off, p.len,
 				    body_stamp(&e->body, p.off)};
-	struct iovec iov[BODY_MAP_PIECES];
-	int count, err = 0;
+	int err = 0;
 
 	d->bytes += p.len;
 	if (d->is_outline)
 		return d->to.write(d->to.ctx, (const uint8_t *)outline,
 				   sizeof(outline));
-	count = body_map(&e->body, p.off, (size_t)p.len, iov);
-	for (int i = 0; err == 0 && i < count; i++)
-		err = d->to.write(d->to.ctx, iov[i].iov_base, iov[i].iov_len);
+	while (err == 0 && p.len > 0) {
+		size_t n = p.len < STEP ? (size_t)p.len : STEP;
+
+		err = body_read(&e->body, p.off, d->step, n);
+		if (err == 0)
+			err = d->to.write(d->to.ctx, d->step, n);
+		p.off += n;
+		p.len -= n;
+	}
 	return err;
 }
 

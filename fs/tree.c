@@ -93,9 +93,12 @@ int tree_new(struct tree **ret, const struct tree_limits *limits,
 {
 	struct tree *t = mem_alloc(sizeof(*t));
 	struct node *n = NULL;
+	int err = t != NULL ? cold_start() : -ENOMEM;
 
-	if (t == NULL)
-		return -ENOMEM;
+	if (err != 0) {
+		mem_free(t);
+		return err;
+	}
 	t->usage.limit = *limits;
 	t->quota.limit = limits->bytes;
 	t->free_hint = TREE_ROOT;
@@ -123,6 +126,7 @@ void tree_free(struct tree *t)
 			node_free(t->nodes[i], &t->quota);
 	mem_free(t->nodes);
 	mem_free(t);
+	cold_stop();
 }
 
 struct node *tree_node(const struct tree *t, uint64_t ino)

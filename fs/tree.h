@@ -53,7 +53,7 @@ struct tree_usage {
 
 struct tree;
 
-/* An empty tree whose root has the given attributes.  0 or -ENOMEM. */
+/* An empty tree whose root has the given attributes.  0, -ENOMEM or -EIO. */
 int tree_new(struct tree **ret, const struct tree_limits *limits,
 	     const struct attr *root);
 

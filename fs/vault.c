@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "vault.h"
 
+#include "cold.h"
 #include "crypto/mem.h"
 #include "crypto/secret.h"
 #include "pack.h"
@@ -46,9 +47,14 @@ static int vault_new(struct vault **ret, const struct seal_params *p,
 {
 	struct vault *v = mem_alloc(sizeof(*v));
 
-	if (v == NULL)
-		return -ENOMEM;
+	int err = v != NULL ? cold_start() : -ENOMEM;
+
+	if (err != 0) {
+		mem_free(v);
+		return err;
+	}
 	if (segments_new(&v->segments) != 0) {
+		cold_stop();
 		mem_free(v);
 		return -ENOMEM;
 	}
@@ -218,5 +224,6 @@ void vault_close(struct vault *v)
 	secret_free(&v->next_key);
 	seal_reader_free(v->opened);
 	segments_free(v->segments);
+	cold_stop();
 	mem_free(v);
 }

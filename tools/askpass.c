@@ -63,8 +63,7 @@ static enum exit_code complain(int err, const char *where)
 				"%s: the passphrase is longer than %d bytes",
 				where, PASSPHRASE_MAX);
 	case -ENOMEM:
-		return msg_fail(EXIT_MEMORY,
-				"memory cannot be locked; raise 'ulimit -l'");
+		return msg_fail_memory(where);
 	default:
 		return msg_fail(EXIT_FAILED, "%s: cannot read a passphrase: %s",
 				where, msg_error(err));

@@ -17,28 +17,44 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
-/* Write all of n to fd, from where it lies: no copy of it is made. */
-static int write_node(int fd, const struct node *n)
+enum { STEP = 64 << 10 };
+
+/* Write len bytes to fd.  0 or -errno. */
+static int write_all(int fd, const uint8_t *buf, size_t len)
 {
-	uint64_t off = 0;
-
-	while (off < n->attr.size) {
-		struct iovec iov[BODY_MAP_PIECES];
+	while (len > 0) {
 		struct pollfd p = {.fd = fd, .events = POLLOUT};
-		int count = node_map(n, off, BODY_MAP_MAX, iov);
-		ssize_t done = writev(fd, iov, count);
+		ssize_t done = write(fd, buf, len);
 
-		if (done >= 0)
-			off += (uint64_t)done;
-		else if (errno == EAGAIN)
+		if (done >= 0) {
+			buf += done;
+			len -= (size_t)done;
+		} else if (errno == EAGAIN) {
 			(void)poll(&p, 1, -1);
-		else if (errno != EINTR)
+		} else if (errno != EINTR) {
 			return -errno;
+		}
 	}
 	return 0;
+}
+
+/* Write all of n to fd. */
+static int write_node(int fd, const struct node *n)
+{
+	uint8_t *buf = mem_alloc_in(MEM_BOUNCE, STEP);
+	uint64_t off = 0;
+	ssize_t got = 1;
+	int err = buf != NULL ? 0 : -ENOMEM;
+
+	while (err == 0 && got > 0) {
+		got = node_read(n, off, buf, STEP);
+		err = got < 0 ? (int)got : write_all(fd, buf, (size_t)got);
+		off += (uint64_t)got;
+	}
+	mem_free(buf);
+	return err;
 }
 
 static enum exit_code complain_find(int err, const char *path,
@@ -154,8 +170,7 @@ enum exit_code cmd_cat(const struct command_line *c)
 	if (code == EXIT_DONE)
 		code = parse_options(&o, c);
 	if (code == EXIT_DONE && crypto_start() != 0)
-		code = msg_fail(EXIT_MEMORY,
-				"memory cannot be locked; raise 'ulimit -l'");
+		code = msg_fail_memory(vault);
 	/* A reader that goes away is an error as any other. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (code == EXIT_DONE)

@@ -81,8 +81,7 @@ enum exit_code cmd_create(const struct command_line *c)
 	if (code != EXIT_DONE)
 		goto out;
 	if (crypto_start() != 0) {
-		code = msg_fail(EXIT_MEMORY,
-				"memory cannot be locked; raise 'ulimit -l'");
+		code = msg_fail_memory(vault);
 		goto out;
 	}
 	code = openvault_create(&v, &o, vault);

@@ -214,10 +214,11 @@ static void start_control(struct daemon *d)
 			d->parts->dir, msg_error(err));
 }
 
-static enum exit_code start_failed(int err)
+static enum exit_code start_failed(const struct daemon *d, int err)
 {
-	return msg_fail(err == -ENOMEM ? EXIT_MEMORY : EXIT_FAILED,
-			"cannot start: %s", msg_error(err));
+	if (err == -ENOMEM)
+		return msg_fail_memory(d->parts->vault);
+	return msg_fail(EXIT_FAILED, "cannot start: %s", msg_error(err));
 }
 
 static enum exit_code start_ending(struct daemon *d)
@@ -232,7 +233,7 @@ static enum exit_code start_ending(struct daemon *d)
 	};
 	int err = ending_new(&d->ending, &parts);
 
-	return err == 0 ? EXIT_DONE : start_failed(err);
+	return err == 0 ? EXIT_DONE : start_failed(d, err);
 }
 
 static enum exit_code open_vault(struct daemon *d)
@@ -241,11 +242,8 @@ static enum exit_code open_vault(struct daemon *d)
 	enum exit_code code;
 	int err = crypto_start();
 
-	if (err == -ENOMEM)
-		return msg_fail(EXIT_MEMORY,
-				"memory cannot be locked; raise 'ulimit -l'");
 	if (err != 0)
-		return start_failed(err);
+		return start_failed(d, err);
 	code = openvault_open(&d->vault, o, d->parts->vault);
 	if (code == EXIT_DONE)
 		code = openvault_tree(&d->tree, &d->vault, o);
@@ -284,7 +282,7 @@ static enum exit_code mount_confined(struct daemon *d)
 	if (err == 0)
 		err = keeper_watch(d->keeper, vault, d->parts->dir);
 	if (err != 0)
-		return start_failed(err);
+		return start_failed(d, err);
 	code = sandbox_new(&sandbox, vault, d->vault.read_only);
 	if (code == EXIT_DONE)
 		code = mount_vault(d);
@@ -308,13 +306,13 @@ static enum exit_code serve(struct daemon *d)
 	if (err == 0 && d->autoseal != NULL && d->mount_id >= 0)
 		(void)pin_new(&d->pin, d->parts->dir, d->mount_id);
 	if (err != 0)
-		return start_failed(err);
+		return start_failed(d, err);
 	code = start_ending(d);
 	if (code != EXIT_DONE)
 		return code;
 	err = mount_serve(d->mount, d->saver);
 	if (err != 0)
-		return start_failed(err);
+		return start_failed(d, err);
 	start_control(d);
 	return EXIT_DONE;
 }
@@ -325,7 +323,7 @@ static enum exit_code start(struct daemon *d)
 	int err = keeper_start(&d->keeper);
 
 	if (err != 0)
-		return start_failed(err);
+		return start_failed(d, err);
 	code = open_vault(d);
 	if (code != EXIT_DONE)
 		return code;
@@ -333,7 +331,7 @@ static enum exit_code start(struct daemon *d)
 	if (err == 0)
 		err = watch_signals(d);
 	if (err != 0)
-		return start_failed(err);
+		return start_failed(d, err);
 	code = mount_confined(d);
 	return code == EXIT_DONE ? serve(d) : code;
 }

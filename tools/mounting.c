@@ -65,9 +65,7 @@ enum exit_code mounting_new(struct mount **ret, const char *dir,
 	if (err == 0)
 		return EXIT_DONE;
 	if (err == -ENOMEM)
-		return msg_fail(EXIT_MEMORY,
-				"no more memory can be locked; raise 'ulimit "
-				"-l'");
+		return msg_fail_memory(dir);
 	return msg_fail(EXIT_MOUNT, "%s: cannot mount: %s", dir,
 			said[0] != '\0' ? last_line(said) : msg_error(err));
 }

@@ -5,7 +5,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <syslog.h>
+
+/* Of memory that may be locked: so that an empty vault can be written. */
+enum { LEAST_KIB = 5120 };
 
 static const char *program = "tazpod";
 
@@ -69,6 +73,23 @@ void msg_log(int priority, const char *format, ...)
 	va_end(args);
 	(void)fprintf(stderr, "%s: %s\n", program, line);
 	syslog(priority, "%s", line);
+}
+
+enum exit_code msg_fail_memory(const char *what)
+{
+	char limit[64] = "what there is";
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_MEMLOCK, &r) == 0 && r.rlim_cur != RLIM_INFINITY)
+		(void)snprintf(limit, sizeof(limit),
+			       "the %llu KiB that are allowed",
+			       (unsigned long long)r.rlim_cur >> 10);
+	return msg_fail(EXIT_MEMORY,
+			"%s: memory cannot be locked beyond %s; an empty vault "
+			"takes %d KiB, and each file about 1 KiB more, "
+			"whatever is in it: raise 'ulimit -l' (LimitMEMLOCK= "
+			"of a service, --ulimit memlock= of a container)",
+			what, limit, LEAST_KIB);
 }
 
 const char *msg_error(int err)

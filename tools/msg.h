@@ -42,6 +42,12 @@ __attribute__((format(printf, 2, 3))) void msg_log(int priority,
 						   const char *format, ...);
 
 /*
+ * Say that what, a vault or an action, needs more memory than may be locked:
+ * the limit in force, what it takes, and how to raise it.  EXIT_MEMORY.
+ */
+enum exit_code msg_fail_memory(const char *what);
+
+/*
  * What a user should read for err (-errno): strerror(3), but for those whose
  * words would puzzle.
  */

@@ -230,10 +230,7 @@ static enum exit_code complain_open(int err, const struct opened *v,
 				"3.2 on",
 				path);
 	case -ENOMEM:
-		return msg_fail(EXIT_MEMORY,
-				"%s: memory cannot be locked; raise 'ulimit "
-				"-l'",
-				path);
+		return msg_fail_memory(path);
 	default:
 		return msg_fail(EXIT_FAILED, "%s: cannot open: %s", path,
 				msg_error(err));
@@ -356,10 +353,7 @@ static enum exit_code complain_create(int err, const char *path)
 	case -EAGAIN:
 		return msg_fail(EXIT_IN_USE, in_use, path);
 	case -ENOMEM:
-		return msg_fail(EXIT_MEMORY,
-				"%s: memory cannot be locked; raise 'ulimit "
-				"-l'",
-				path);
+		return msg_fail_memory(path);
 	case -ENOENT:
 		return msg_fail(EXIT_FAILED,
 				"%s: cannot make a vault: its folder does not "
@@ -435,10 +429,7 @@ static enum exit_code complain_tree(int err, const struct tar_report *r,
 				path, size_text(text, o->size),
 				r->problem[0] != '\0' ? ": " : "", r->problem);
 	case -ENOMEM:
-		return msg_fail(EXIT_MEMORY,
-				"%s: needs more memory than can be locked; "
-				"raise 'ulimit -l'",
-				path);
+		return msg_fail_memory(path);
 	default:
 		return msg_fail(EXIT_FAILED, "%s: cannot unpack: %s", path,
 				msg_error(err));

@@ -147,8 +147,7 @@ enum exit_code passcmd_get(struct secret *ret, const char *command)
 				"bytes",
 				command, PASSPHRASE_MAX);
 	if (err == -ENOMEM)
-		return msg_fail(EXIT_MEMORY,
-				"memory cannot be locked; raise 'ulimit -l'");
+		return msg_fail_memory(command);
 	if (err != 0 && err != -ENODATA)
 		return msg_fail(EXIT_FAILED, "passphrase command '%s': %s",
 				command, msg_error(err));

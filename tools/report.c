@@ -2,6 +2,7 @@
 #include "report.h"
 
 #include "crypto/mem.h"
+#include "fs/cold.h"
 #include "sandbox.h"
 
 #include <unistd.h>
@@ -43,6 +44,8 @@ void report_print(FILE *out, const struct report *r)
 		      (unsigned long long)r->usage.folders - 1, /* the root */
 		      (unsigned long long)r->usage.limit.nodes);
 	(void)fprintf(out, "locked_bytes=%zu\n", mem_locked());
+	(void)fprintf(out, "secret_bytes=%zu\n", mem_usage().secret);
+	(void)fprintf(out, "encrypted_bytes=%zu\n", cold_usage().cold);
 	(void)fprintf(out, "requests=%llu\n", (unsigned long long)r->requests);
 	(void)fprintf(out, "skipped=%llu\n",
 		      (unsigned long long)r->saver.skipped);

@@ -113,9 +113,27 @@ static void print_sandbox(FILE *out, const char *body)
 	(void)fprintf(out, "rights      %s\n", text[0] != '\0' ? text : "none");
 }
 
+/* How what the daemon holds is protected. */
+static void print_memory(FILE *out, const char *body)
+{
+	const uint64_t secret = control_number(body, "secret_bytes");
+	const uint64_t encrypted = control_number(body, "encrypted_bytes");
+	char text[32];
+
+	(void)fprintf(out, "locked      %s of memory",
+		      human(text, control_number(body, "locked_bytes")));
+	if (secret > 0)
+		(void)fprintf(out, ", %s of it secret", human(text, secret));
+	(void)putc('\n', out);
+	if (encrypted > 0)
+		(void)fprintf(out,
+			      "encrypted   %s in memory that is not locked\n",
+			      human(text, encrypted));
+}
+
 static void print_answer(FILE *out, const char *body)
 {
-	char used[32], limit[32], locked[32];
+	char used[32], limit[32];
 
 	print_envelope(out, body);
 	(void)fprintf(out, "state       %s\n", state_of(body));
@@ -133,8 +151,7 @@ static void print_answer(FILE *out, const char *body)
 			      "not kept    %" PRIu64 " sockets or "
 			      "devices\n",
 			      control_number(body, "skipped"));
-	(void)fprintf(out, "locked      %s of memory\n",
-		      human(locked, control_number(body, "locked_bytes")));
+	print_memory(out, body);
 	(void)fprintf(out, "daemon      pid %" PRIu64 "\n",
 		      control_number(body, "pid"));
 	print_sandbox(out, body);
@@ -185,10 +202,23 @@ static json_t *json_path(const char *path)
 json_t *status_json(const struct mounted *m, const char *body, bool is_dead)
 {
 	static const char *const numbers[] = {
-		"pid",	      "format",	      "generation",   "sealed_ns",
-		"last_error", "used_bytes",   "limit_bytes",  "files",
-		"folders",    "limit_inodes", "locked_bytes", "requests",
-		"skipped",    "landlock_abi", "core_bytes",
+		"pid",
+		"format",
+		"generation",
+		"sealed_ns",
+		"last_error",
+		"used_bytes",
+		"limit_bytes",
+		"files",
+		"folders",
+		"limit_inodes",
+		"locked_bytes",
+		"secret_bytes",
+		"encrypted_bytes",
+		"requests",
+		"skipped",
+		"landlock_abi",
+		"core_bytes",
 	};
 	static const char *const texts[] = {"no_new_privs", "seccomp",
 					    "landlock", "capabilities",

@@ -22,6 +22,11 @@ void mem_trim(void)
 {
 }
 
+bool mem_make_room(void)
+{
+	return false;
+}
+
 void mem_on_pressure(bool (*fn)(void *ctx), void *ctx)
 {
 	(void)fn;

@@ -8,39 +8,11 @@
 #include "common.h"
 #include "crypto/mem.h"
 #include "files.h"
-
-#include <linux/capability.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
-
-/* The sanitizers make mlock(2) do nothing. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { LOCKS_ARE_REAL = false };
-#else
-enum { LOCKS_ARE_REAL = true };
-#endif
+#include "limit.h"
 
 enum { LIMIT = 6 * MIB, SMALL = 16 };
 
 static uint8_t bytes[65536];
-
-/* Lower the limit on locked memory, and be bound by it even as root. */
-static bool limit_locking(rlim_t limit)
-{
-	const struct rlimit r = {limit, limit};
-	struct __user_cap_header_struct head = {
-		.version = _LINUX_CAPABILITY_VERSION_3,
-	};
-	struct __user_cap_data_struct caps[2];
-	struct __user_cap_data_struct *c = &caps[CAP_TO_INDEX(CAP_IPC_LOCK)];
-
-	if (setrlimit(RLIMIT_MEMLOCK, &r) != 0 ||
-	    syscall(SYS_capget, &head, caps) != 0)
-		return false;
-	c->effective &= ~CAP_TO_MASK(CAP_IPC_LOCK);
-	c->permitted &= ~CAP_TO_MASK(CAP_IPC_LOCK);
-	return syscall(SYS_capset, &head, caps) == 0;
-}
 
 static int count_write(void *ctx, const uint8_t *buf, size_t len)
 {
@@ -224,7 +196,9 @@ static int add_folder(struct tree *t, unsigned i)
 		if (i == TREE_DEPTH_MAX &&
 		    try_make(&deepest, t, deepest, "f", S_IFREG | 0600) != 0)
 			return -ENOMEM;
-		done = tree_write(t, deepest, (uint64_t)i * 4096, bytes, 4096);
+		/* What is large goes cold; what describes it does not. */
+		done = tree_write(t, deepest, (uint64_t)i * BODY_EXTENT, bytes,
+				  1);
 		return done < 0 ? (int)done : 0;
 	}
 	if (i == 0)
