@@ -180,13 +180,13 @@ static int allow(scmp_filter_ctx ctx)
 	if (err == 0)
 		err = seccomp_rule_add(
 			ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-			SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+			SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
 	/* Whether an ambient capability is set, as capget(2) does not tell. */
 	if (err == 0)
 		err = seccomp_rule_add(
 			ctx, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 2,
-			SCMP_A0(SCMP_CMP_EQ, PR_CAP_AMBIENT),
-			SCMP_A1(SCMP_CMP_EQ, PR_CAP_AMBIENT_IS_SET));
+			SCMP_A0(SCMP_CMP_EQ, PR_CAP_AMBIENT, 0),
+			SCMP_A1(SCMP_CMP_EQ, PR_CAP_AMBIENT_IS_SET, 0));
 	return err;
 }
 

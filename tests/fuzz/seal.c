@@ -5,6 +5,7 @@
  * input is sealed, under the envelope that it begins with, so that any bytes
  * get past it; what was sealed must come out, and no byte of it may change.
  */
+#include "crypto/blob.h"
 #include "crypto/seal.h"
 #include "crypto/crypto.h"
 
@@ -50,33 +51,21 @@ static void read_all(const struct blob *in, const struct secret *key,
 	seal_reader_free(r);
 }
 
-static int append(void *ctx, const uint8_t *buf, size_t len)
-{
-	struct blob *b = ctx;
-	uint8_t *more = realloc(b->data, b->len + len + 1);
-
-	if (more == NULL)
-		abort();
-	b->data = more;
-	if (len > 0)
-		memcpy(more + b->len, buf, len);
-	b->len += len;
-	return 0;
-}
-
 static void seal(struct blob *out, const struct seal_params *p,
 		 const struct secret *key, const struct blob *plain)
 {
+	struct blob_builder b = {0};
 	struct seal_writer *w = NULL;
 	struct sink sink;
 
-	if (seal_writer_new(&w, p, key, (struct sink){append, out}) != 0)
+	if (seal_writer_new(&w, p, key, blob_sink(&b)) != 0)
 		abort();
 	sink = seal_writer_sink(w);
 	if (sink.write(sink.ctx, plain->data, plain->len) != 0 ||
 	    seal_writer_finish(w) != 0)
 		abort();
 	seal_writer_free(w);
+	*out = b.blob;
 }
 
 struct input {
