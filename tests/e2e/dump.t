@@ -100,6 +100,22 @@ for options in '' nocache writeback ro; do
 	lock "$M" || not_ok "it locks"
 done
 
+# Where less may be locked than there is, most of it is encrypted.
+prlimit --memlock=8388608:8388608 \
+	setpriv --inh-caps=-ipc_lock --bounding-set=-ipc_lock \
+	"$TAZPODFS" -o "passfile=$PASS" "$V" "$M" </dev/null
+pid=$(daemon_of "$M")
+head -c 20m /dev/zero | tr '\0' x >"$M/more"
+like "$(field encrypted_bytes "$M")" '^[1-9][0-9]{6,}$' \
+	"within 8 MiB most contents are encrypted"
+read_all
+touch -h "$M"/*/*
+run "$TAZPOD" save "$M"
+is "$status" 0 "it saves within 8 MiB"
+nothing_in "$pid" "within 8 MiB"
+rm "$M/more"
+lock "$M" || not_ok "it locks"
+
 ## The kernel's own core file
 
 pattern=$(cat /proc/sys/kernel/core_pattern)
