@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A path: in a vault without a mount, and as an archive has it. */
+#include "crypto/crypto.h"
 #include "fs/tar_path.h"
 #include "tools/treepath.h"
 
@@ -33,7 +34,8 @@ static struct tree *make_tree(void)
 	struct node *root, *a;
 	struct tree *t = NULL;
 
-	if (tree_new(&t, &limits, &attr) != 0)
+	/* The tree stays, and what libcrypto has for it. */
+	if (crypto_start() != 0 || tree_new(&t, &limits, &attr) != 0)
 		abort();
 	root = tree_node(t, TREE_ROOT);
 	a = make(t, root, "a", NULL);
