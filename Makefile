@@ -107,9 +107,10 @@ $(B)/tests/crypto/%: $(B)/tests/crypto/%.o $(CRYPTO)
 $(B)/tests/fs/%: $(B)/tests/fs/%.o $(FS) $(CRYPTO)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(FS_LIBS) -lcmocka
+$(B)/tests/tools/heap: $(HEAP)
 $(B)/tests/tools/%: $(B)/tests/tools/%.o $(TOOLS) $(FS) $(CRYPTO)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(TOOLS_LIBS) -lcmocka
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(TOOLS_LIBS) -lcmocka
 $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/replay.o $(TOOLS) $(FS) \
 		$(CRYPTO)
 	$(call say,LINK,$@)
