@@ -25,7 +25,8 @@ static struct pool pools[] = {
 	[MEM_COMMON] = {.kind = PAGES_SECRET, .limited = true},
 	[MEM_RESERVE] = {.kind = PAGES_SECRET, .limited = true, .whole = true},
 	[MEM_CACHE] = {.kind = PAGES_SECRET, .limited = true},
-	[MEM_EXTENTS] = {.kind = PAGES_SECRET, .limited = true},
+	/* One stays, or what is cold could not be changed any more. */
+	[MEM_EXTENTS] = {.kind = PAGES_SECRET, .limited = true, .keep = 1},
 	[MEM_KEYS] = {.kind = PAGES_SECRET},
 	[MEM_BOUNCE] = {.kind = PAGES_LOCKED},
 	[MEM_PLAIN] = {.kind = PAGES_PLAIN},
@@ -135,7 +136,9 @@ void *mem_realloc(void *p, size_t size)
 
 	if (p == NULL)
 		return mem_alloc(size);
-	pool = in_use != MEM_COMMON ? &pools[in_use] : arena_pool_of(p);
+	pool = arena_pool_of(p);
+	if (in_use != MEM_COMMON && pool != &pools[MEM_KEYS])
+		pool = &pools[in_use];
 	have = arena_usable(p);
 	q = size <= have && size >= have / 2
 		    ? NULL

@@ -62,8 +62,8 @@ void *mem_alloc_in(enum mem_pool pool, size_t size);
 /*
  * Change the size of p, keeping what both sizes share; the new part is zero.
  * The old place is wiped if the bytes move; the new one is of the pool of this
- * thread or, if that is MEM_COMMON, of p's own.  NULL leaves p as it was.
- * p may be NULL.
+ * thread or, if that is MEM_COMMON or p a key, of p's own.  NULL leaves p as it
+ * was.  p may be NULL.
  */
 void *mem_realloc(void *p, size_t size);
 

@@ -2,6 +2,7 @@
 #include "passphrase.h"
 
 #include "hold.h"
+#include "mem.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,17 +14,33 @@
 /* Room for the longest, its newline, and one byte that is too much. */
 enum { ROOM = PASSPHRASE_MAX + 2 };
 
-/* Move the len bytes of s to *ret, if that is a length to have. */
-static int hand_out(struct secret *ret, struct secret *s, size_t len)
+/*
+ * Where it is read to: locked, but not secret, since some file systems read
+ * straight into memory, which the kernel cannot with secret pages.
+ */
+static int buffer_alloc(struct secret *ret)
 {
+	uint8_t *data = mem_alloc_in(MEM_BOUNCE, ROOM);
+
+	if (data == NULL)
+		return -ENOMEM;
+	*ret = (struct secret){data, ROOM};
+	return 0;
+}
+
+/* The first len bytes of s as a secret, if that is a length to have. */
+static int hand_out(struct secret *ret, const struct secret *s, size_t len)
+{
+	int err;
+
 	if (len > PASSPHRASE_MAX)
 		return -EMSGSIZE;
 	if (len == 0)
 		return -ENODATA;
-	s->len = len;
-	*ret = *s;
-	*s = (struct secret){0};
-	return 0;
+	err = secret_alloc(ret, len);
+	if (err == 0)
+		memcpy(ret->data, s->data, len);
+	return err;
 }
 
 /* Wait until fd can be read; -EINTR if stop can. */
@@ -63,7 +80,7 @@ int passphrase_read_until(struct secret *ret, int fd, int stop)
 {
 	struct secret s = {0};
 	size_t len = 0;
-	int err = secret_alloc(&s, ROOM);
+	int err = buffer_alloc(&s);
 
 	if (err == 0)
 		err = read_all(&s, &len, fd, stop);
@@ -205,7 +222,7 @@ int passphrase_ask(struct secret *ret, const char *prompt)
 	t.fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
 	if (t.fd < 0)
 		return errno == ENXIO || errno == ENOENT ? -ENOTTY : -errno;
-	err = secret_alloc(&s, ROOM);
+	err = buffer_alloc(&s);
 	if (err == 0)
 		err = hold_start(&t.hold, true);
 	if (err == 0) {

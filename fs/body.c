@@ -304,29 +304,38 @@ static int punch_slot(struct body *b, struct quota *q, size_t i, size_t at,
 	return 0;
 }
 
+/* Make what lies from off to end of slot i a hole, which may end the slot. */
+static int punch_between(struct body *b, struct quota *q, size_t i,
+			 uint64_t off, uint64_t end)
+{
+	const uint64_t start = b->slots->at[i].index * BODY_EXTENT;
+	const uint64_t from = off > start ? off - start : 0;
+	const uint64_t to =
+		end - start < BODY_EXTENT ? end - start : BODY_EXTENT;
+
+	return from < to
+		       ? punch_slot(b, q, i, (size_t)from, (size_t)(to - from))
+		       : 0;
+}
+
 int body_punch(struct body *b, struct quota *q, uint64_t off, uint64_t len)
 {
-	uint64_t end = len > UINT64_MAX - off ? UINT64_MAX : off + len;
-	/* From behind, so that a slot that goes moves none still to come. */
-	size_t i = body_slot_find(b, end / BODY_EXTENT + 1);
+	const uint64_t end = len > UINT64_MAX - off ? UINT64_MAX : off + len;
+	const uint64_t ends[] = {off / BODY_EXTENT, end / BODY_EXTENT};
+	int err = b->slots != NULL ? slots_own(b, b->count) : 0;
+	size_t i;
 
-	while (i-- > 0) {
-		uint64_t start = b->slots->at[i].index * BODY_EXTENT;
-		uint64_t from = off > start ? off - start : 0;
-		uint64_t to = end - start;
-		int err;
-
-		if (off >= start + BODY_EXTENT)
-			break;
-		if (to > BODY_EXTENT)
-			to = BODY_EXTENT;
-		err = from < to ? punch_slot(b, q, i, (size_t)from,
-					     (size_t)(to - from))
-				: 0;
-		if (err != 0)
-			return err;
+	/* What may lack memory comes first: an extent of which a part stays. */
+	for (size_t n = 0; err == 0 && n < 2; n++) {
+		i = body_slot_find(b, ends[n]);
+		if (i < b->count && b->slots->at[i].index == ends[n])
+			err = punch_between(b, q, i, off, end);
 	}
-	return 0;
+	/* From behind, so that a slot that goes moves none still to come. */
+	i = err == 0 ? body_slot_find(b, ends[1]) : 0;
+	while (i-- > 0 && b->slots->at[i].index > ends[0])
+		slot_remove(b, q, i);
+	return err;
 }
 
 int body_truncate(struct body *b, struct quota *q, uint64_t size)

@@ -82,9 +82,9 @@ ssize_t body_write(struct body *b, struct quota *q, uint64_t off,
 bool body_would_grow(const struct body *b, uint64_t off, size_t len);
 
 /*
- * Forget everything from size on; it reads as zeros if the file grows again.
- * 0; -ENOMEM if an extent that is shared with a snapshot could not be copied,
- * or one that is encrypted got no memory; -EIO as body_read().
+ * Forget everything from size on, or nothing; it reads as zeros if the file
+ * grows again. 0; -ENOMEM if an extent that is shared with a snapshot could not
+ * be copied, or one that is encrypted got no memory; -EIO as body_read().
  */
 int body_truncate(struct body *b, struct quota *q, uint64_t size);
 

@@ -95,10 +95,13 @@ void mount_freeze(struct mount *m, bool frozen);
  * dropped by itself before, nor what programs try to write after this.
  *
  * A thread does it, since the kernel may have to wait for our answers; fn is
- * called from the loop when that is over, at the latest after 10 seconds, and
- * at once if there can be no thread.  Called under the loop's lock, once.
+ * called from the loop when that is over, at the latest after 10 seconds.
+ * Called under the loop's lock, once.
+ *
+ * 0, or the -errno of what it takes: then requests are refused, nothing is
+ * overwritten, and fn is not called.
  */
-void mount_revoke(struct mount *m, mount_fn *fn, void *ctx);
+int mount_revoke(struct mount *m, mount_fn *fn, void *ctx);
 
 /* How many requests of the kernel somebody has waited for. */
 uint64_t mount_requests(const struct mount *m);

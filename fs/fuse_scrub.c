@@ -9,10 +9,12 @@
  */
 #include "fuse_ops.h"
 
+#include "crypto/mem.h"
+
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/fuse.h>
 #include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
@@ -76,20 +78,23 @@ static void release(struct scrub *s)
 		(void)close(s->fd);
 	if (s->timer >= 0)
 		(void)close(s->timer);
-	free(s->steps);
-	free(s);
+	mem_free(s->steps);
+	mem_free(s);
 }
 
-/* False: there is no memory. */
+/* False: there is no memory.  Numbers are not secret: it need not be locked. */
 static bool add(struct scrub *s, uint64_t ino, uint64_t off, uint64_t len)
 {
 	if (s->count == s->room) {
 		size_t room = s->room == 0 ? 64 : s->room * 2;
 		struct step *steps =
-			reallocarray(s->steps, room, sizeof(*steps));
+			mem_alloc_in(MEM_PLAIN, room * sizeof(*steps));
 
 		if (steps == NULL)
 			return false;
+		if (s->count > 0)
+			memcpy(steps, s->steps, s->count * sizeof(*steps));
+		mem_free(s->steps);
 		s->steps = steps;
 		s->room = room;
 	}
@@ -144,7 +149,7 @@ static uint64_t listing_size(const struct node *dir)
 	return size;
 }
 
-/* False: what does not fit into memory is left as it is. */
+/* False: there is no memory. */
 static bool add_node(struct scrub *s, const struct node *n)
 {
 	bool fits = true;
@@ -233,44 +238,48 @@ static void on_timer(void *ctx, int fd)
 	fn(fn_ctx);
 }
 
-/* Start the thread and the timer.  False: there is neither. */
-static bool start(struct scrub *s)
+/* Start the thread and the timer.  0, or -errno and there is neither. */
+static int start(struct scrub *s)
 {
 	const struct itimerspec most = {.it_value = {SECONDS, 0}};
 	pthread_t thread;
+	int err;
 
 	s->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (s->fd < 0 || s->timer < 0 ||
-	    timerfd_settime(s->timer, 0, &most, NULL) != 0 ||
-	    loop_add(s->loop, s->timer, on_timer, s) != 0)
-		return false;
-	if (pthread_create(&thread, NULL, run, s) == 0) {
+	if (s->timer < 0 || timerfd_settime(s->timer, 0, &most, NULL) != 0)
+		return -errno;
+	err = loop_add(s->loop, s->timer, on_timer, s);
+	if (err != 0)
+		return err;
+	err = -pthread_create(&thread, NULL, run, s);
+	if (err == 0)
 		(void)pthread_detach(thread);
-		return true;
-	}
-	loop_remove(s->loop, s->timer);
-	return false;
+	else
+		loop_remove(s->loop, s->timer);
+	return err;
 }
 
-void mount_revoke(struct mount *m, mount_fn *fn, void *ctx)
+int mount_revoke(struct mount *m, mount_fn *fn, void *ctx)
 {
-	struct scrub *s = calloc(1, sizeof(*s));
+	struct scrub *s = mem_alloc_in(MEM_PLAIN, sizeof(*s));
 	struct node *n = tree_next(m->parts.tree, TREE_ROOT);
+	int err = 0;
 
 	m->revoked = true;
-	if (s == NULL) {
-		fn(ctx);
-		return;
-	}
+	if (s == NULL)
+		return -ENOMEM;
 	s->loop = m->parts.loop;
 	s->fn = fn;
 	s->ctx = ctx;
-	s->fd = fcntl(fuse_session_fd(m->session), F_DUPFD_CLOEXEC, 0);
 	s->timer = -1;
-	while (n != NULL && add_node(s, n))
-		n = tree_next(m->parts.tree, n->ino + 1);
-	if (start(s))
-		return;
-	release(s);
-	fn(ctx);
+	s->fd = fcntl(fuse_session_fd(m->session), F_DUPFD_CLOEXEC, 0);
+	if (s->fd < 0)
+		err = -errno;
+	for (; err == 0 && n != NULL; n = tree_next(m->parts.tree, n->ino + 1))
+		err = add_node(s, n) ? 0 : -ENOMEM;
+	if (err == 0)
+		err = start(s);
+	if (err != 0)
+		release(s);
+	return err;
 }

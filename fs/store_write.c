@@ -178,8 +178,10 @@ static int keep_owner(const struct store *s, int fd)
 
 	if (fstatat(s->dir, s->name, &old, AT_SYMLINK_NOFOLLOW) != 0)
 		return errno == ENOENT ? 0 : store_failed();
-	/* Only root can give it away; for others it is theirs, as it should. */
-	if (fchown(fd, old.st_uid, old.st_gid) != 0 && errno != EPERM)
+	/* Only root can give it away; for others it is theirs, as it should.
+	 * EINVAL: a namespace of users has no name for the old owner. */
+	if (fchown(fd, old.st_uid, old.st_gid) != 0 && errno != EPERM &&
+	    errno != EINVAL)
 		return store_failed();
 	if (fchmod(fd, (old.st_mode & FILE_MODE) | S_IRUSR) != 0)
 		return store_failed();

@@ -213,10 +213,11 @@ int tree_zero(struct tree *t, struct node *n, uint64_t off, uint64_t len)
 {
 	int err = check_range(n, off, len);
 
-	if (err == 0)
-		err = body_punch(&n->body, &t->quota, off, len);
-	if (err == 0)
-		changed(t, n);
+	if (err != 0)
+		return err;
+	err = body_punch(&n->body, &t->quota, off, len);
+	/* Some of it may be done all the same. */
+	changed(t, n);
 	return err;
 }
 

@@ -423,16 +423,14 @@ int control_parse(struct control_answer *ret, char *text)
 	return 0;
 }
 
-int control_ask(struct control_answer *ret, uid_t owner, dev_t dev,
-		const char *word)
+int control_ask_for(struct control_answer *ret, uid_t owner, dev_t dev,
+		    const char *word, unsigned seconds)
 {
-	const struct timeval patience = {.tv_sec = STATUS_SECONDS};
+	const struct timeval patience = {.tv_sec = seconds};
 	char request[WORD_MAX], *text = NULL;
-	/* The others wait for a disk. */
-	const bool is_status = strcmp(word, "status") == 0;
 	const int64_t until =
-		is_status ? now_ms() + INT64_C(1000) * STATUS_SECONDS : -1;
-	int fd = connect_to(owner, dev, is_status ? &patience : NULL);
+		seconds > 0 ? now_ms() + INT64_C(1000) * seconds : -1;
+	int fd = connect_to(owner, dev, seconds > 0 ? &patience : NULL);
 	int err, peer;
 	int len = snprintf(request, sizeof(request), "%s\n", word);
 
@@ -449,4 +447,13 @@ int control_ask(struct control_answer *ret, uid_t owner, dev_t dev,
 	if (peer >= 0)
 		(void)close(peer);
 	return err == 0 ? control_parse(ret, text) : err;
+}
+
+int control_ask(struct control_answer *ret, uid_t owner, dev_t dev,
+		const char *word)
+{
+	/* The others wait for a disk. */
+	return control_ask_for(ret, owner, dev, word,
+			       strcmp(word, "status") == 0 ? STATUS_SECONDS
+							   : 0);
 }

@@ -85,6 +85,12 @@ uint64_t control_number(const char *body, const char *key);
 void control_text(char *ret, size_t len, const char *body, const char *key);
 
 /*
+ * As control_ask(), but waiting for at most so many seconds, for ever if 0.
+ */
+int control_ask_for(struct control_answer *ret, uid_t owner, dev_t dev,
+		    const char *word, unsigned seconds);
+
+/*
  * Ask the daemon of owner's mount with device number dev for word ("status",
  * "save" or "lock"), and wait for the answer, for "status" at most five
  * seconds in all.  After a lock, the daemon has exited.  The caller frees

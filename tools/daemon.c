@@ -150,12 +150,16 @@ static int start_saver(struct daemon *d)
 
 static int watch_signals(struct daemon *d)
 {
+	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+	struct sigaction action;
 	sigset_t set;
 
 	(void)sigemptyset(&set);
-	(void)sigaddset(&set, SIGTERM);
-	(void)sigaddset(&set, SIGINT);
-	(void)sigaddset(&set, SIGHUP);
+	/* What nohup(1) or a script has it ignore does not end it. */
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		if (sigaction(signals[i], NULL, &action) == 0 &&
+		    action.sa_handler != SIG_IGN)
+			(void)sigaddset(&set, signals[i]);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
 		return -errno;
 	d->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -369,6 +373,11 @@ static void end_mount(struct daemon *d, bool is_gone)
 	mount_end(d->mount);
 	if (root >= 0)
 		err = keeper_unmount(d->keeper, dir, root);
+	else if (d->mount != NULL && !is_gone)
+		msg_log(LOG_ERR,
+			"%s: ended, but something is mounted over it; run "
+			"'umount %s' when that has gone",
+			d->parts->dir, d->parts->dir);
 	if (err != 0)
 		msg_log(LOG_ERR,
 			"%s: cannot unmount what is left there: %s; run "

@@ -12,11 +12,13 @@ void daemon_flush(void *ctx, flush_fn *fn, void *fn_ctx)
 {
 	struct daemon *d = ctx;
 	char *dir = NULL;
+	int err = d->saver != NULL ? mounts_find(&dir, d->mount_id) : -ENOENT;
 
-	if (d->saver != NULL && mounts_find(&dir, d->mount_id) == 0)
+	/* What has been detached or covered cannot be asked by its path. */
+	if (err == 0)
 		flush_start(d->loop, dir, d->dev, fn, fn_ctx);
 	else
-		fn(fn_ctx);
+		fn(fn_ctx, err == -ENOMEM ? err : 0);
 	free(dir);
 }
 
@@ -34,12 +36,13 @@ static void reply_save(void *ctx, int err)
 	free(save);
 }
 
-static void on_flushed(void *ctx)
+static void on_flushed(void *ctx, int err)
 {
 	struct save *save = ctx;
-	int err = saver_request(save->daemon->saver, VAULT_FRESH, reply_save,
-				save);
 
+	if (err == 0)
+		err = saver_request(save->daemon->saver, VAULT_FRESH,
+				    reply_save, save);
 	if (err != 0)
 		reply_save(save, err);
 }

@@ -43,11 +43,6 @@ static void save(struct ending *e)
 		on_saved(e, err);
 }
 
-static void save_now(void *ctx)
-{
-	save(ctx);
-}
-
 static void on_retry(void *ctx, int fd)
 {
 	uint64_t count;
@@ -113,11 +108,19 @@ static void stop(void *ctx)
 	loop_stop(e->parts.loop);
 }
 
-static void shut(void *ctx)
+/* What the kernel could not hand over now is lost; it has told the writers. */
+static void shut(void *ctx, int flush_err)
 {
 	struct ending *e = ctx;
+	int err = mount_revoke(e->parts.mount, stop, e);
 
-	mount_revoke(e->parts.mount, stop, e);
+	(void)flush_err;
+	if (err == 0)
+		return;
+	msg_log(LOG_WARNING,
+		"%s: what the kernel has cached of it is not overwritten: %s",
+		store_path(e->parts.store), msg_error(err));
+	stop(e);
 }
 
 /*
@@ -223,12 +226,28 @@ static void on_saved(void *ctx, int err)
 	}
 }
 
+/* What the kernel has kept has been handed over, or not. */
+static void on_flushed(void *ctx, int err)
+{
+	struct ending *e = ctx;
+
+	if (err != 0 && !e->is_gone && !e->by_signal) {
+		give_up(e, err);
+		return;
+	}
+	if (err != 0)
+		msg_log(LOG_ERR,
+			"%s: what programs have written last may be lost: %s",
+			store_path(e->parts.store), msg_error(err));
+	save(e);
+}
+
 static void begin(struct ending *e)
 {
 	if (e->is_locking || e->is_gone)
 		return;
 	e->is_locking = true;
-	e->parts.flush(e->parts.ctx, save_now, e);
+	e->parts.flush(e->parts.ctx, on_flushed, e);
 }
 
 void ending_lock(struct ending *e, struct control_request *r)

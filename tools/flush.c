@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "flush.h"
 
-#include "crypto/stack.h"
-
+#include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,18 +18,21 @@ struct flush {
 	flush_fn *fn;
 	void *ctx;
 	int event;
-	struct stack_thread thread;
+	int err;
+	pthread_t thread;
 };
 
 static void *run(void *ctx)
 {
 	const uint64_t one = 1;
-	const struct flush *f = ctx;
+	struct flush *f = ctx;
 	int fd = open(f->dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
 
-	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == f->dev)
-		(void)syncfs(fd);
+	/* Of something else that is mounted there nothing is wanted. */
+	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == f->dev &&
+	    syncfs(fd) != 0)
+		f->err = -errno;
 	if (fd >= 0)
 		(void)close(fd);
 	(void)!write(f->event, &one, sizeof(one));
@@ -38,8 +41,6 @@ static void *run(void *ctx)
 
 static void release(struct flush *f)
 {
-	if (f == NULL)
-		return;
 	if (f->event >= 0)
 		(void)close(f->event);
 	free(f->dir);
@@ -50,29 +51,52 @@ static void on_done(void *ctx, int fd)
 {
 	struct flush *f = ctx;
 
-	stack_thread_join(&f->thread);
+	(void)pthread_join(f->thread, NULL);
 	loop_remove(f->loop, fd);
-	f->fn(f->ctx);
+	f->fn(f->ctx, f->err);
 	release(f);
+}
+
+/* 0, or -errno and nothing has been begun. */
+static int begin(struct flush *f)
+{
+	int err;
+
+	if (f->dir == NULL)
+		return -ENOMEM;
+	f->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (f->event < 0)
+		return -errno;
+	err = loop_add(f->loop, f->event, on_done, f);
+	if (err != 0)
+		return err;
+	/* It sees no plaintext, and must not fail for want of a locked stack.
+	 */
+	err = -pthread_create(&f->thread, NULL, run, f);
+	if (err != 0)
+		loop_remove(f->loop, f->event);
+	return err;
 }
 
 void flush_start(struct loop *loop, const char *dir, dev_t dev, flush_fn *fn,
 		 void *ctx)
 {
 	struct flush *f = calloc(1, sizeof(*f));
+	int err;
 
 	if (f == NULL) {
-		fn(ctx);
+		fn(ctx, -ENOMEM);
 		return;
 	}
-	*f = (struct flush){loop, strdup(dir), dev, fn, ctx, -1, {0}};
-	f->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (f->dir != NULL && f->event >= 0 &&
-	    loop_add(loop, f->event, on_done, f) == 0) {
-		if (stack_thread_start(&f->thread, run, f) == 0)
-			return;
-		loop_remove(loop, f->event);
-	}
-	fn(ctx);
+	*f = (struct flush){.loop = loop,
+			    .dir = strdup(dir),
+			    .dev = dev,
+			    .fn = fn,
+			    .ctx = ctx,
+			    .event = -1};
+	err = begin(f);
+	if (err == 0)
+		return;
 	release(f);
+	fn(ctx, err);
 }

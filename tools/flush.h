@@ -12,12 +12,12 @@
 
 #include <sys/types.h>
 
-typedef void flush_fn(void *ctx);
+/* err: 0, or the -errno of what kept it from being handed over. */
+typedef void flush_fn(void *ctx, int err);
 
 /*
  * Flush the mount with device number dev, if it is what one finds at dir, and
- * call fn from the loop when that is over.  On an error fn is called at once:
- * what the kernel keeps is then not sealed, as if it were written later.
+ * call fn from the loop when that is over, or at once if it cannot be begun.
  */
 void flush_start(struct loop *loop, const char *dir, dev_t dev, flush_fn *fn,
 		 void *ctx);

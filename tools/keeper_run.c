@@ -116,10 +116,20 @@ static int detach(const char *dir, int root)
 	return umount2(path, MNT_DETACH) == 0 || errno == ENOENT ? 0 : -errno;
 }
 
+/* Has a vault been mounted at dir meanwhile?  Then the entry is its. */
+static bool is_taken(const char *dir)
+{
+	struct mounted *list = NULL;
+	bool taken = mounts_read(&list) == 0 && mounts_at(list, dir) != NULL;
+
+	mounts_free(list);
+	return taken;
+}
+
 /* It is not mounted any more. */
 static void forget(struct kept *k)
 {
-	if (k->is_mounted && geteuid() == 0)
+	if (k->is_mounted && geteuid() == 0 && !is_taken(k->dir))
 		utab_remove(k->dir);
 	k->is_mounted = false;
 }

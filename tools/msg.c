@@ -6,7 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <syslog.h>
+#include <time.h>
+#include <unistd.h>
 
 /* Of memory that may be locked: so that an empty vault can be written. */
 enum { LEAST_KIB = 5120 };
@@ -63,6 +67,44 @@ enum exit_code msg_fail(enum exit_code code, const char *format, ...)
 	return code;
 }
 
+static int log_fd = -1;
+
+/*
+ * Not by openlog(3): syslog(3) waits for as long as the log's reader does not
+ * read, and who logs here keeps others waiting.
+ */
+void msg_log_open(void)
+{
+	const struct sockaddr_un to = {.sun_family = AF_UNIX,
+				       .sun_path = "/dev/log"};
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd >= 0 &&
+	    connect(fd, (const struct sockaddr *)&to, sizeof(to)) == 0) {
+		log_fd = fd;
+		return;
+	}
+	if (fd >= 0)
+		(void)close(fd);
+}
+
+/* As syslog(3) does to a socket, but that a full one loses the line. */
+static void send_log(int priority, const char *line)
+{
+	char text[LINE_MAX_BYTES + 128], when[32] = "";
+	const time_t now = time(NULL);
+	struct tm tm;
+	int len;
+
+	if (log_fd < 0)
+		return;
+	if (localtime_r(&now, &tm) != NULL)
+		(void)strftime(when, sizeof(when), "%b %e %T", &tm);
+	len = snprintf(text, sizeof(text), "<%d>%s %s[%d]: %s",
+		       LOG_DAEMON | priority, when, program, getpid(), line);
+	(void)send(log_fd, text, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 void msg_log(int priority, const char *format, ...)
 {
 	char line[LINE_MAX_BYTES];
@@ -72,7 +114,7 @@ void msg_log(int priority, const char *format, ...)
 	compose(line, format, args);
 	va_end(args);
 	(void)fprintf(stderr, "%s: %s\n", program, line);
-	syslog(priority, "%s", line);
+	send_log(priority, line);
 }
 
 enum exit_code msg_fail_memory(const char *what)

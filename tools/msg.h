@@ -35,6 +35,12 @@ __attribute__((format(printf, 2, 3))) enum exit_code
 msg_fail(enum exit_code code, const char *format, ...);
 
 /*
+ * Connect to the system log, for msg_log().  Without it, that says things on
+ * standard error alone.
+ */
+void msg_log_open(void);
+
+/*
  * Say it as msg_say() does, and to the system log (syslog(3)) with that
  * priority: for a daemon, whose standard error may lead nowhere.
  */

@@ -21,7 +21,6 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
-#include <syslog.h>
 #include <unistd.h>
 
 static const char usage[] =
@@ -204,11 +203,34 @@ static enum exit_code check_place(struct arguments *a, const char *dir)
 	return EXIT_DONE;
 }
 
+enum { INHERITED_MAX = 256 };
+
 /* The daemon is up.  Its parent, if it has one, is told through a pipe. */
 struct parent {
 	int pipe; /* -1 in the foreground */
-	int null; /* /dev/null */
+	int null; /* /dev/null, or -1 */
+	bool inherited[INHERITED_MAX]; /* descriptors of who started it */
 };
+
+/*
+ * Which descriptors are there before any of ours, but the standard three and
+ * those that are closed anyhow?  They are kept until the vault is open, as
+ * passfile=/dev/fd/N may be one of them.
+ */
+static void note_inherited(struct parent *p, int passfd)
+{
+	for (int fd = STDERR_FILENO + 1; fd < INHERITED_MAX; fd++)
+		p->inherited[fd] = fd != p->pipe && fd != passfd &&
+				   fcntl(fd, F_GETFD) >= 0;
+}
+
+/* A script's lock or pipe would be held for as long as the mount is there. */
+static void close_inherited(const struct parent *p)
+{
+	for (int fd = STDERR_FILENO + 1; fd < INHERITED_MAX; fd++)
+		if (p->inherited[fd])
+			(void)close(fd);
+}
 
 static void tell_parent(int pipe, enum exit_code code)
 {
@@ -230,6 +252,7 @@ static void on_ready(void *ctx)
 	(void)!chdir("/");
 	for (int fd = 0; p->null >= 0 && fd <= STDERR_FILENO; fd++)
 		(void)dup2(p->null, fd);
+	close_inherited(p);
 	tell_parent(p->pipe, EXIT_DONE);
 	p->pipe = -1;
 }
@@ -248,8 +271,11 @@ static _Noreturn void serve(const struct arguments *a, struct parent *p)
 
 	/* Who started it may be gone when it is told. */
 	(void)signal(SIGPIPE, SIG_IGN);
+	/* A vault beyond a limit on files is a save that fails, no more. */
+	(void)signal(SIGXFSZ, SIG_IGN);
+	note_inherited(p, a->options.pass.fd);
 	/* What cannot be opened any more when it is needed. */
-	openlog("tazpodfs", LOG_PID | LOG_NDELAY, LOG_DAEMON);
+	msg_log_open();
 	p->null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	code = daemon_run(&parts);
 

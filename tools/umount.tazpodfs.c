@@ -13,6 +13,7 @@
 #include "mounts.h"
 #include "msg.h"
 #include "run.h"
+#include "stale.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -26,6 +27,9 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+/* That -f and -l wait for a save, and for the daemon to end. */
+enum { ANYWAY_SECONDS = 10 };
 
 /* umount(8) has the exit statuses of mount(8). */
 enum {
@@ -72,19 +76,24 @@ static int unmount(const struct umount_args *r)
 	return WEXITSTATUS(status);
 }
 
-/* Have m saved.  False: it could not be, which has been said unless quiet. */
-static bool save(const struct mounted *m, bool quiet)
+/*
+ * Have m saved.  False: it could not be, which has been said unless it is to be
+ * unmounted anyway; then a daemon that hangs is not waited for.
+ */
+static bool save(const struct mounted *m, bool anyway)
 {
 	struct control_answer answer = {0};
-	int err = control_ask(&answer, m->owner, m->dev, "save");
+	int err = control_ask_for(&answer, m->owner, m->dev, "save",
+				  anyway ? ANYWAY_SECONDS : 0);
 
 	if (err == 0)
 		err = answer.err;
 	free(answer.body);
 	/* Without a daemon there is nothing to save any more. */
-	if (err == 0 || err == -ENOTSUP || err == -ECONNREFUSED)
+	if (err == 0 || err == -ENOTSUP ||
+	    (err == -ECONNREFUSED && stale_is_dead(m)))
 		return true;
-	if (!quiet)
+	if (!anyway)
 		msg_say("%s: cannot be saved: %s; it stays mounted", m->vault,
 			msg_error(err));
 	return false;
@@ -105,10 +114,11 @@ static bool is_idle(const struct umount_args *r, const struct mounted *list,
 }
 
 /* Have the daemon of m end it.  False: it has not. */
-static bool lock(const struct mounted *m)
+static bool lock(const struct mounted *m, bool anyway)
 {
 	struct control_answer answer = {0};
-	int err = control_ask(&answer, m->owner, m->dev, "lock");
+	int err = control_ask_for(&answer, m->owner, m->dev, "lock",
+				  anyway ? ANYWAY_SECONDS : 0);
 
 	free(answer.body);
 	return err == 0 && answer.err == 0;
@@ -125,7 +135,7 @@ static int end(const struct umount_args *r, const struct mounted *list)
 
 	if (!saved && !anyway)
 		return UMOUNT_FAILED;
-	if (m != NULL && saved && is_idle(r, list, m) && lock(m))
+	if (m != NULL && saved && is_idle(r, list, m) && lock(m, anyway))
 		return UMOUNT_DONE;
 	p.fd = m != NULL ? watch_daemon(m) : -1;
 	status = unmount(r);

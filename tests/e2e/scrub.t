@@ -122,6 +122,26 @@ try HUP seal=off "$SIZE zeros" -k splice
 try umount_l seal=off "$SIZE zeros" splice
 try umount_f seal=off "$SIZE zeros" splice
 
+# Where little may be locked, and many files want a place in the list.
+if [ "$(id -u)" -eq 0 ]; then
+	prlimit --memlock=8388608:8388608 \
+		setpriv --inh-caps=-ipc_lock --bounding-set=-ipc_lock \
+		"$TAZPODFS" -o "passfile=$PASS,seal=off" "$V" "$M" </dev/null
+	"$PY" - "$M" <<'END'
+import sys
+for i in range(5300):
+    with open(f"{sys.argv[1]}/{i:06}", "wb") as f:
+        f.write(b"y" * 100)
+END
+	new_file "$M/last"
+	hold -k splice "$M/last" DIRTY_or
+	by_lock
+	holds_by_now "$SIZE zeros" "within 8 MiB the last of 5,300 files, too"
+	mount_vault "$V" "$M"
+	rm -f "$M"/00* "$M/last"
+	lock "$M"
+fi
+
 # All this would not be seen otherwise.
 try umount_i seal=off "$SIZE with xxxxxxxx" splice
 try umount_i seal=off,nocache "$SIZE with DIRTY_or" dirty

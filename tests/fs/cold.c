@@ -296,7 +296,7 @@ static void change(struct body *b, struct quota *q)
 	}
 	if (rand() % 3 == 0) {
 		err = body_truncate(b, q, off);
-		len = SPAN - off;
+		len = err == 0 ? SPAN - off : 0; /* all or nothing */
 	} else {
 		err = body_punch(b, q, off, len);
 	}
