@@ -191,7 +191,7 @@ static void wipe_registers(void)
 				   "v26", "v27", "v28", "v29", "v30", "v31");
 }
 #else
-#error "which registers hold what memcpy(3) has moved?"
+_Static_assert(0, "which registers hold what memcpy(3) has moved?");
 #endif
 
 __attribute__((noinline)) void stack_wipe(void)

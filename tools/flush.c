@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,25 +58,30 @@ static void on_done(void *ctx, int fd)
 	release(f);
 }
 
-/* 0, or -errno and nothing has been begun. */
-static int begin(struct flush *f)
+/* False: nothing has been begun, for the reason f->err. */
+static bool begin(struct flush *f)
 {
 	int err;
 
+	f->err = -ENOMEM;
 	if (f->dir == NULL)
-		return -ENOMEM;
+		return false;
 	f->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (f->event < 0)
-		return -errno;
-	err = loop_add(f->loop, f->event, on_done, f);
-	if (err != 0)
-		return err;
+	if (f->event < 0) {
+		f->err = -errno;
+		return false;
+	}
+	f->err = loop_add(f->loop, f->event, on_done, f);
+	if (f->err != 0)
+		return false;
 	/* It sees no plaintext, and must not fail for want of a locked stack.
 	 */
 	err = -pthread_create(&f->thread, NULL, run, f);
-	if (err != 0)
-		loop_remove(f->loop, f->event);
-	return err;
+	if (err == 0)
+		return true; /* what comes of it is the thread's to say */
+	f->err = err;
+	loop_remove(f->loop, f->event);
+	return false;
 }
 
 void flush_start(struct loop *loop, const char *dir, dev_t dev, flush_fn *fn,
@@ -94,9 +100,9 @@ void flush_start(struct loop *loop, const char *dir, dev_t dev, flush_fn *fn,
 			    .fn = fn,
 			    .ctx = ctx,
 			    .event = -1};
-	err = begin(f);
-	if (err == 0)
+	if (begin(f))
 		return;
+	err = f->err;
 	release(f);
 	fn(ctx, err);
 }

@@ -207,8 +207,8 @@ enum { INHERITED_MAX = 256 };
 
 /* The daemon is up.  Its parent, if it has one, is told through a pipe. */
 struct parent {
-	int pipe; /* -1 in the foreground */
-	int null; /* /dev/null, or -1 */
+	int pipe;		       /* -1 in the foreground */
+	int null;		       /* /dev/null, or -1 */
 	bool inherited[INHERITED_MAX]; /* descriptors of who started it */
 };
 

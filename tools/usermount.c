@@ -94,7 +94,7 @@ static int start(pid_t *pid, const char *dir, const char *options, int fd)
 int usermount(const char *dir, const char *options)
 {
 	int ends[2], status, err, fd;
-	pid_t pid;
+	pid_t pid = -1;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
 		return -errno;

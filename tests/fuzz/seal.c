@@ -5,8 +5,8 @@
  * input is sealed, under the envelope that it begins with, so that any bytes
  * get past it; what was sealed must come out, and no byte of it may change.
  */
-#include "crypto/blob.h"
 #include "crypto/seal.h"
+#include "crypto/blob.h"
 #include "crypto/crypto.h"
 
 #include <stdlib.h>
