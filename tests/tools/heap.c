@@ -67,8 +67,11 @@ static void it_aligns(void **state)
 		assert_int_equal((uintptr_t)p % align, 0);
 		free(p);
 	}
+	/* A sanitizer ends the program for that. */
 	kept = NULL;
-	assert_int_equal(posix_memalign((void **)&kept, 24, 100), EINVAL);
+	if (OURS)
+		assert_int_equal(posix_memalign((void **)&kept, 24, 100),
+				 EINVAL);
 	kept = valloc(10);
 	assert_int_equal((uintptr_t)kept % (uintptr_t)getpagesize(), 0);
 	free(kept);
