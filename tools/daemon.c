@@ -150,16 +150,16 @@ static int start_saver(struct daemon *d)
 
 static int watch_signals(struct daemon *d)
 {
-	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
 	struct sigaction action;
 	sigset_t set;
 
 	(void)sigemptyset(&set);
-	/* What nohup(1) or a script has it ignore does not end it. */
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-		if (sigaction(signals[i], NULL, &action) == 0 &&
-		    action.sa_handler != SIG_IGN)
-			(void)sigaddset(&set, signals[i]);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	/* With nohup(1) it outlives the terminal. */
+	if (sigaction(SIGHUP, NULL, &action) == 0 &&
+	    action.sa_handler != SIG_IGN)
+		(void)sigaddset(&set, SIGHUP);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
 		return -errno;
 	d->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
