@@ -25,8 +25,7 @@ static struct pool pools[] = {
 	[MEM_COMMON] = {.kind = PAGES_SECRET, .limited = true},
 	[MEM_RESERVE] = {.kind = PAGES_SECRET, .limited = true, .whole = true},
 	[MEM_CACHE] = {.kind = PAGES_SECRET, .limited = true},
-	/* One stays, or what is cold could not be changed any more. */
-	[MEM_EXTENTS] = {.kind = PAGES_SECRET, .limited = true, .keep = 1},
+	[MEM_EXTENTS] = {.kind = PAGES_SECRET, .limited = true},
 	[MEM_KEYS] = {.kind = PAGES_SECRET},
 	[MEM_BOUNCE] = {.kind = PAGES_LOCKED},
 	[MEM_PLAIN] = {.kind = PAGES_PLAIN},
