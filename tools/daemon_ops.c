@@ -2,6 +2,7 @@
 /* What a daemon answers to those who ask through its control socket. */
 #include "daemon_impl.h"
 
+#include "crypto/mem.h"
 #include "mounts.h"
 #include "report.h"
 
@@ -11,6 +12,8 @@
 void daemon_flush(void *ctx, flush_fn *fn, void *fn_ctx)
 {
 	struct daemon *d = ctx;
+	/* Where names fill all that may be locked, this must be possible. */
+	enum mem_pool before = mem_use(MEM_RESERVE);
 	char *dir = NULL;
 	int err = d->saver != NULL ? mounts_find(&dir, d->mount_id) : -ENOENT;
 
@@ -20,6 +23,7 @@ void daemon_flush(void *ctx, flush_fn *fn, void *fn_ctx)
 	else
 		fn(fn_ctx, err == -ENOMEM ? err : 0);
 	free(dir);
+	(void)mem_use(before);
 }
 
 /* A save that somebody waits for. */
