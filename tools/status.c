@@ -85,12 +85,10 @@ static void print_envelope(FILE *out, const char *body)
 }
 
 /* A word of the daemon's, of which a terminal gets nothing that it obeys. */
-static void shown_text(char text[static 256], const char *body, const char *key)
+static void clean_text(char text[static 256], const char *body, const char *key)
 {
 	control_text(text, 256, body, key);
-	for (; *text != '\0'; text++)
-		if ((unsigned char)*text < ' ' || *text == 0x7f)
-			*text = '?';
+	msg_clean(text);
 }
 
 /* What the daemon has given up, as it was read back from the kernel. */
@@ -108,7 +106,7 @@ static void print_sandbox(FILE *out, const char *body)
 
 	(void)fprintf(out, "sandbox     ");
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		shown_text(text, body, parts[i].key);
+		clean_text(text, body, parts[i].key);
 		(void)fprintf(out, "%s%s: %s", i > 0 ? ", " : "", parts[i].name,
 			      text);
 		if (strcmp(parts[i].key, "landlock") == 0 &&
@@ -118,7 +116,7 @@ static void print_sandbox(FILE *out, const char *body)
 	}
 	(void)fprintf(out, ", core files: %s\n",
 		      control_number(body, "core_bytes") != 0 ? "yes" : "no");
-	shown_text(text, body, "capabilities");
+	clean_text(text, body, "capabilities");
 	(void)fprintf(out, "rights      %s\n", text[0] != '\0' ? text : "none");
 }
 
