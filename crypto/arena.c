@@ -277,13 +277,6 @@ struct pool *arena_pool_of(void *p)
 	return h != NULL ? h->pool : chunk_of(p)->pool;
 }
 
-bool arena_is_secret(void *p)
-{
-	const struct huge *h = huge_of(p);
-
-	return (h != NULL ? h->kind : chunk_of(p)->kind) == PAGES_SECRET;
-}
-
 size_t arena_size(size_t size)
 {
 	size_t slab, pieces;

@@ -31,13 +31,10 @@ size_t arena_usable(void *p);
 /* The pool that p came from. */
 struct pool *arena_pool_of(void *p);
 
-/* Is p secret memory (pages.h)? */
-bool arena_is_secret(void *p);
-
 /* What a piece of size bytes takes of a chunk. */
 size_t arena_size(size_t size);
 
-/* Make everything of pool, which is plain, locked in place.  0 or -errno. */
+/* Make everything of pool, which is plain, locked in place, as pages_lock(). */
 int arena_lock(struct pool *pool);
 
 /* Wipe all pieces that have a mapping of their own. */

@@ -159,11 +159,6 @@ size_t mem_usable(void *p)
 	return arena_usable(p);
 }
 
-bool mem_is_secret(void *p)
-{
-	return arena_is_secret(p);
-}
-
 size_t mem_size(size_t size)
 {
 	return arena_size(size);

@@ -23,7 +23,7 @@
  * this thread, which must be the main one, however it grows, and all that
  * mem_heap() has handed out.
  *
- * Returns 0, -ENOMEM or -EPERM if memory cannot be locked, or another -errno.
+ * Returns 0, -ENOMEM if memory cannot be locked, or another -errno.
  */
 int mem_harden(void);
 
@@ -79,9 +79,6 @@ void *mem_heap(size_t align, size_t size);
 
 /* How many bytes the piece p has room for. */
 size_t mem_usable(void *p);
-
-/* Is the piece p secret?  Then only this process itself can read it. */
-bool mem_is_secret(void *p);
 
 /* Up to this size pieces of any sizes fill the reserve without large gaps. */
 enum { MEM_PIECE_MAX = 68 << 10 };

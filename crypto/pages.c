@@ -26,9 +26,10 @@ size_t pages_size(void)
 static int lock(void *body, size_t bytes)
 {
 	if (madvise(body, bytes, MADV_DONTDUMP) != 0 ||
-	    madvise(body, bytes, MADV_DONTFORK) != 0 || mlock(body, bytes) != 0)
+	    madvise(body, bytes, MADV_DONTFORK) != 0)
 		return -errno;
-	return 0;
+	/* EPERM and EAGAIN mean the same: mlock(2). */
+	return mlock(body, bytes) == 0 ? 0 : -ENOMEM;
 }
 
 /*

@@ -4,7 +4,6 @@
 
 /* Pages from the kernel, for mem.c to cut up. */
 
-#include <stdbool.h>
 #include <stddef.h>
 
 enum pages_kind {
@@ -32,7 +31,10 @@ void *pages_map(size_t bytes, size_t align, enum pages_kind *kind);
 /* Give such a mapping back.  It is wiped already, or holds no secret. */
 void pages_unmap(void *body, size_t bytes, enum pages_kind kind);
 
-/* Make a mapping of PAGES_PLAIN one of PAGES_LOCKED, in place.  0 or -errno. */
+/*
+ * Make a mapping of PAGES_PLAIN one of PAGES_LOCKED, in place.  0, -ENOMEM if
+ * no more may be locked, or another -errno.
+ */
 int pages_lock(void *body, size_t bytes);
 
 /* Bytes mapped at present, guard pages not counted. */

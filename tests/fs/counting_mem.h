@@ -152,12 +152,6 @@ size_t mem_usable(void *p)
 	return ((struct counted *)p - 1)->size;
 }
 
-bool mem_is_secret(void *p)
-{
-	(void)p;
-	return false;
-}
-
 void mem_secret_limit(size_t bytes)
 {
 	(void)bytes;
