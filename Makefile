@@ -142,12 +142,12 @@ PROBES := $(B)/tests/probe/tazpodfs-probe $(B)/tests/probe/tazpodfs-free \
 	$(B)/tests/probe/without
 
 $(B)/tests/probe/tazpodfs-probe: $(patsubst %,$(B)/%.o,tools/tazpodfs \
-		tests/probe/probe) $(TOOLS) $(FS) $(CRYPTO)
+		tests/probe/probe) $(HEAP) $(TOOLS) $(FS) $(CRYPTO)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -Wl,--wrap=report_print -o $@ $(filter %.o,$^) \
 		$(TOOLS_LIBS)
 $(B)/tests/probe/tazpodfs-free: $(patsubst %,$(B)/%.o,tools/tazpodfs \
-		tests/probe/probe tests/probe/free) $(TOOLS) $(FS) $(CRYPTO)
+		tests/probe/probe tests/probe/free) $(HEAP) $(TOOLS) $(FS) $(CRYPTO)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -Wl,--wrap=report_print \
 		-Wl,--wrap=sandbox_enter -o $@ $(filter %.o,$^) $(TOOLS_LIBS)
