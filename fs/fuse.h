@@ -76,7 +76,7 @@ int mount_new(struct mount **ret, const char *dir,
 
 /*
  * Answer requests, in a thread of its own, with saver to save what changes.
- * 0, or the -errno of sigaction(2) or pthread_create(3).
+ * 0, -ENOMEM, or the -errno of sigaction(2) or pthread_create(3).
  */
 int mount_serve(struct mount *m, struct saver *saver);
 

@@ -54,8 +54,8 @@ struct mount {
 };
 
 /*
- * Start the thread that answers requests.  0, or the -errno of sigaction(2) or
- * pthread_create(3).  It takes SIGUSR1 for itself.
+ * Start the thread that answers requests.  0, -ENOMEM, or the -errno of
+ * sigaction(2) or pthread_create(3).  It takes SIGUSR1 for itself.
  */
 int fuse_serve_start(struct mount *m);
 

@@ -7,7 +7,7 @@
  * fusermount3(1) unmount what is at dir, also while files in it are open.
  *
  * 0, -ENOENT if there is no fusermount3, -EPERM if it refused, or the -errno
- * of fork(2) or waitpid(2).
+ * of posix_spawn(3) or waitpid(2).
  */
 int detach_as_user(const char *dir);
 
