@@ -21,6 +21,7 @@ enum {
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static bool is_shut; /* by the thread that asks */
 static struct pool pools[] = {
 	[MEM_COMMON] = {.kind = PAGES_SECRET, .limited = true},
 	[MEM_RESERVE] = {.kind = PAGES_SECRET, .limited = true, .whole = true},
@@ -263,11 +264,19 @@ enum mem_pool mem_use(enum mem_pool pool)
 	return before;
 }
 
-void mem_wipe_all(void)
+void mem_shut(void)
 {
 	(void)pthread_mutex_lock(&lock);
+	is_shut = true;
+	/* The lock is kept. */
+}
+
+void mem_wipe_all(void)
+{
+	/* Whoever comes later must not see wiped links. */
+	if (!is_shut)
+		mem_shut();
 	arena_wipe_huge();
 	for (size_t i = 0; i < sizeof(pools) / sizeof(pools[0]); i++)
 		chunk_wipe(&pools[i]);
-	/* The lock is kept: whoever comes later must not see wiped links. */
 }

@@ -137,9 +137,15 @@ struct mem_usage mem_usage(void);
 size_t mem_locked(void);
 
 /*
+ * From now on, whoever allocates or frees here waits for ever: no thread can be
+ * stopped in the middle of it any more.
+ */
+void mem_shut(void);
+
+/*
  * Wipe everything that was handed out and is not freed yet: the last act of a
- * process before _exit(2).  Whoever allocates or frees here afterwards waits
- * for ever, so exit(3), whose handlers free, is out of the question.
+ * process before _exit(2).  As after mem_shut(), so exit(3), whose handlers
+ * free, is out of the question.
  */
 void mem_wipe_all(void);
 

@@ -5,9 +5,13 @@
 #include "poison.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #if defined(WITH_ASAN) || defined(WITH_TSAN)
 enum { STACK_SIZE = 1 << 20 }; /* its frames are larger */
@@ -15,7 +19,13 @@ enum { STACK_SIZE = 1 << 20 }; /* its frames are larger */
 enum { STACK_SIZE = 192 << 10 };
 #endif
 
-enum { ATTEMPTS = 16 }; /* each frees something, but others are faster */
+enum {
+	ATTEMPTS = 16, /* each frees something, but others are faster */
+	HALT_MS = 100, /* until a signal has found its thread, if it runs */
+};
+
+/* A thread that was told to halt does. */
+static atomic_bool has_halted;
 
 /* The lowest mapped page of the run of them that p is in. */
 static uint8_t *lowest(uint8_t *p, size_t page)
@@ -107,6 +117,27 @@ bool stack_thread_try_join(struct stack_thread *t)
 		return false;
 	release(t);
 	return true;
+}
+
+_Noreturn static void halt(int signal)
+{
+	(void)signal;
+	atomic_store(&has_halted, true);
+	for (;;)
+		(void)poll(NULL, 0, -1);
+}
+
+void stack_thread_halt(struct stack_thread *t)
+{
+	const struct sigaction action = {.sa_handler = halt};
+	const struct timespec pause = {.tv_nsec = 1000000};
+
+	if (t->stack == NULL || sigaction(SIGUSR2, &action, NULL) != 0 ||
+	    pthread_kill(t->id, SIGUSR2) != 0)
+		return;
+	/* In a call that does not return, it has the signal before it. */
+	for (int i = 0; i < HALT_MS && !atomic_load(&has_halted); i++)
+		(void)nanosleep(&pause, NULL);
 }
 
 __attribute__((noinline)) static void wipe_below(void)

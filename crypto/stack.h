@@ -40,6 +40,14 @@ void stack_thread_join(struct stack_thread *t);
 bool stack_thread_try_join(struct stack_thread *t);
 
 /*
+ * Have it stop wherever it is, for good: it executes no instruction of ours any
+ * more, not even when a system call that it is in returns.  For a process that
+ * is about to end, which then wipes and exits; the thread cannot be joined.
+ * Takes SIGUSR2.  No-op if it does not run.
+ */
+void stack_thread_halt(struct stack_thread *t);
+
+/*
  * Wipe what functions that have returned may have left behind in this thread:
  * 8 KiB of its stack, below the caller's frame, and all vector registers, which
  * memcpy(3) uses and a core dump has.  For before it goes to sleep.

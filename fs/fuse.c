@@ -189,6 +189,11 @@ uint64_t mount_requests(const struct mount *m)
 	return m->requests;
 }
 
+uint64_t mount_uses(const struct mount *m)
+{
+	return m->uses;
+}
+
 bool mount_is_connected(const struct mount *m)
 {
 	struct pollfd p = {.fd = fuse_session_fd(m->session)};

@@ -103,8 +103,25 @@ void mount_freeze(struct mount *m, bool frozen);
  */
 int mount_revoke(struct mount *m, mount_fn *fn, void *ctx);
 
+/*
+ * Have the kernel drop what it has cached of files, listings, links and
+ * attributes.  What programs have written through mappings is handed over
+ * before.  So whoever uses the mount after this asks again, once at least.
+ *
+ * A thread does it, as with mount_revoke(); fn is called from the loop when it
+ * is over, at the latest after 10 seconds.  0, or the -errno of what it takes,
+ * and then fn is not called.
+ */
+int mount_drop(struct mount *m, mount_fn *fn, void *ctx);
+
 /* How many requests of the kernel somebody has waited for. */
 uint64_t mount_requests(const struct mount *m);
+
+/*
+ * How many of those were for a file or folder; to ask how much room there is,
+ * as monitors do, is not to use it.
+ */
+uint64_t mount_uses(const struct mount *m);
 
 /* Answer no more requests.  NULL is a no-op.  Not under the loop's lock. */
 void mount_stop(struct mount *m);

@@ -48,6 +48,7 @@ struct mount {
 	uint8_t *request; /* what the kernel sends */
 	size_t request_size;
 	uint64_t requests; /* that somebody waited for */
+	uint64_t uses;	   /* of those, for a file or folder */
 	uint64_t changes;  /* tree_changes() after the last of them */
 	struct fuse_session *session;
 	struct fuse_patch patch;

@@ -98,6 +98,18 @@ bool fuse_patch_waits(const uint8_t *request)
 	}
 }
 
+bool fuse_patch_uses(const uint8_t *request)
+{
+	switch (opcode_of(request)) {
+	case FUSE_INIT:
+	case FUSE_DESTROY:
+	case FUSE_STATFS:
+		return false;
+	default:
+		return fuse_patch_waits(request);
+	}
+}
+
 bool fuse_patch_kills(const uint8_t *request)
 {
 	const uint8_t *body = request + sizeof(struct fuse_in_header);

@@ -50,4 +50,7 @@ struct fuse_patch_refusal fuse_patch_refuse(const uint8_t *request);
 /* Does somebody wait for the answer to the request? */
 bool fuse_patch_waits(const uint8_t *request);
 
+/* ... and is it for a file or folder? */
+bool fuse_patch_uses(const uint8_t *request);
+
 #endif

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel's copies of a mount that ends.  What is to be done is put into a
- * list under the loop's lock; a thread then sends one notification after the
- * other, and knows nothing but that list and a descriptor of its own.  They go
- * around libfuse, whose session belongs to the thread that serves, and which
- * must go on doing so: the kernel may wait for an answer to it before it takes
- * a notification.
+ * The kernel's copies: to be dropped, and at the end of a mount overwritten
+ * before.  What is to be done is put into a list under the loop's lock; a
+ * thread then sends one notification after the other, and knows nothing but
+ * that list and a descriptor of its own.  They go around libfuse, whose session
+ * belongs to the thread that serves, and which must go on doing so: the kernel
+ * may wait for an answer to it before it takes a notification.
  */
 #include "fuse_ops.h"
 
@@ -44,8 +44,9 @@ struct scrub {
 	void *ctx;
 	struct step *steps;
 	size_t count, room;
-	int fd;	   /* the thread's own, of the FUSE device */
-	int timer; /* runs when the time is up, or the thread is done */
+	int fd;	     /* the thread's own, of the FUSE device */
+	int timer;   /* runs when the time is up, or the thread is done */
+	bool is_end; /* of the mount: overwrite what can be */
 	atomic_bool left;
 };
 
@@ -156,6 +157,8 @@ static bool add_node(struct scrub *s, const struct node *n)
 
 	if (n->lookups == 0 && n->ino != TREE_ROOT)
 		return true;
+	if (!s->is_end)
+		return add(s, n->ino, 0, 0);
 	if (S_ISREG(n->attr.mode))
 		fits = add_file(s, n);
 	else if (S_ISDIR(n->attr.mode) && n->cached.to > 0)
@@ -211,7 +214,8 @@ static void *run(void *ctx)
 	const struct itimerspec now = {.it_value = {0, 1}};
 	struct scrub *s = ctx;
 
-	notify(s, FUSE_NOTIFY_INC_EPOCH, &(struct iovec){NULL, 0}, 0);
+	if (s->is_end)
+		notify(s, FUSE_NOTIFY_INC_EPOCH, &(struct iovec){NULL, 0}, 0);
 	for (size_t i = 0; i < s->count && !atomic_load(&s->left); i++)
 		if (s->steps[i].len > 0)
 			overwrite(s, &s->steps[i]);
@@ -259,19 +263,20 @@ static int start(struct scrub *s)
 	return err;
 }
 
-int mount_revoke(struct mount *m, mount_fn *fn, void *ctx)
+/* Do it for all that the kernel may know.  0 or -errno. */
+static int begin(struct mount *m, bool is_end, mount_fn *fn, void *ctx)
 {
 	struct scrub *s = mem_alloc_in(MEM_PLAIN, sizeof(*s));
 	struct node *n = tree_next(m->parts.tree, TREE_ROOT);
 	int err = 0;
 
-	m->revoked = true;
 	if (s == NULL)
 		return -ENOMEM;
 	s->loop = m->parts.loop;
 	s->fn = fn;
 	s->ctx = ctx;
 	s->timer = -1;
+	s->is_end = is_end;
 	s->fd = fcntl(fuse_session_fd(m->session), F_DUPFD_CLOEXEC, 0);
 	if (s->fd < 0)
 		err = -errno;
@@ -282,4 +287,15 @@ int mount_revoke(struct mount *m, mount_fn *fn, void *ctx)
 	if (err != 0)
 		release(s);
 	return err;
+}
+
+int mount_drop(struct mount *m, mount_fn *fn, void *ctx)
+{
+	return begin(m, false, fn, ctx);
+}
+
+int mount_revoke(struct mount *m, mount_fn *fn, void *ctx)
+{
+	m->revoked = true;
+	return begin(m, true, fn, ctx);
 }

@@ -48,6 +48,8 @@ static bool take(struct mount *m, int n)
 
 		if (waits)
 			m->requests++;
+		if (fuse_patch_uses(m->request))
+			m->uses++;
 		if (m->revoked && waits)
 			refuse(m);
 		else

@@ -32,7 +32,7 @@ int loop_new(struct loop **ret)
 	return 0;
 }
 
-int loop_add(struct loop *l, int fd, loop_fn *fn, void *ctx)
+static int add(struct loop *l, const struct pollfd *p, loop_fn *fn, void *ctx)
 {
 	if (l->count == l->room) {
 		size_t room = l->room == 0 ? 8 : l->room * 2;
@@ -49,10 +49,20 @@ int loop_add(struct loop *l, int fd, loop_fn *fn, void *ctx)
 		l->watches = watches;
 		l->room = room;
 	}
-	l->fds[l->count] = (struct pollfd){.fd = fd, .events = POLLIN};
+	l->fds[l->count] = *p;
 	l->watches[l->count] = (struct watch){fn, ctx};
 	l->count++;
 	return 0;
+}
+
+int loop_add(struct loop *l, int fd, loop_fn *fn, void *ctx)
+{
+	return add(l, &(struct pollfd){.fd = fd, .events = POLLIN}, fn, ctx);
+}
+
+int loop_add_urgent(struct loop *l, int fd, loop_fn *fn, void *ctx)
+{
+	return add(l, &(struct pollfd){.fd = fd, .events = POLLPRI}, fn, ctx);
 }
 
 void loop_remove(struct loop *l, int fd)

@@ -21,6 +21,9 @@ int loop_new(struct loop **ret);
 /* Watch fd; it stays the caller's.  0 or -ENOMEM. */
 int loop_add(struct loop *l, int fd, loop_fn *fn, void *ctx);
 
+/* The same, for when fd has urgent news (POLLPRI) or is in error. */
+int loop_add_urgent(struct loop *l, int fd, loop_fn *fn, void *ctx);
+
 /* Watch fd no more.  No-op if it was not watched. */
 void loop_remove(struct loop *l, int fd);
 

@@ -104,8 +104,10 @@ static void *seal_loop(void *ctx)
 			sealing_run(&s->parts.sealing, &s->job);
 			(void)pthread_mutex_lock(&s->lock);
 			s->job_done = true;
-			prepared = false;
 			signal_event(s);
+			if (s->job.look != SEALING_DO)
+				continue;
+			prepared = false;
 			(void)pthread_mutex_unlock(&s->lock);
 			/* What nobody waits for. */
 			store_tidy(s->parts.sealing.store);
@@ -216,15 +218,47 @@ static void hand_over(struct saver *s, const struct sealing_job *job)
 	(void)pthread_mutex_unlock(&s->lock);
 }
 
-/* Begin a seal for those who wait for the next one. */
-static void begin(struct saver *s)
+static bool is_dirty(const struct saver *s)
+{
+	return tree_changes(s->parts.tree) != s->sealed_changes;
+}
+
+/* Was all there is kept beside the file that is in our place? */
+static bool is_beside(const struct saver *s)
+{
+	return s->state.beside &&
+	       s->beside_changes == tree_changes(s->parts.tree);
+}
+
+/* Begin a seal for those in s->waiting. */
+static void begin_seal(struct saver *s, enum vault_salt salt)
 {
 	struct sealing_job job = {
-		.salt = s->next_salt,
+		.salt = salt,
 		/* A seal that was not stored has used up its number. */
 		.replaced = s->state.params.generation,
 	};
 	int err = snapshot_take(&job.snapshot, s->parts.tree);
+
+	if (err != 0) {
+		s->state.error = err;
+		tell(&s->waiting, err);
+		return;
+	}
+	hand_over(s, &job);
+}
+
+/*
+ * Begin what those who wait next have asked for.  To see that there is nothing
+ * to seal takes a look at a disk, for which nobody who is served shall wait.
+ */
+static void begin(struct saver *s)
+{
+	const enum vault_salt salt = s->next_salt;
+	const struct sealing_job look = {
+		.salt = salt,
+		.look = is_beside(s) ? SEALING_BESIDE : SEALING_PLACE,
+	};
 
 	s->waiting = s->next;
 	s->waiting_count = s->next_count;
@@ -232,12 +266,10 @@ static void begin(struct saver *s)
 	s->next_count = 0;
 	s->next_salt = VAULT_SESSION;
 	s->is_gathering = false;
-	if (err != 0) {
-		s->state.error = err;
-		tell(&s->waiting, err);
-		return;
-	}
-	hand_over(s, &job);
+	if (is_dirty(s) && !is_beside(s))
+		begin_seal(s, salt);
+	else
+		hand_over(s, &look);
 }
 
 static void begin_rescue(struct saver *s)
@@ -254,43 +286,11 @@ static void begin_rescue(struct saver *s)
 		hand_over(s, &job);
 }
 
-static bool is_dirty(const struct saver *s)
-{
-	return tree_changes(s->parts.tree) != s->sealed_changes;
-}
-
-/*
- * Is what was sealed last still where it was put?  The sealing thread owns the
- * store while it is busy.
- */
-static bool is_in_place(const struct saver *s)
-{
-	return s->state.busy || store_check(s->parts.sealing.store) == 0;
-}
-
-/* Is all there is kept beside the file that still is in our place? */
-static bool is_kept_beside(const struct saver *s)
-{
-	return !s->state.busy && s->state.beside &&
-	       s->beside_changes == tree_changes(s->parts.tree) &&
-	       store_check(s->parts.sealing.store) == -ESTALE &&
-	       store_is_beside(s->parts.sealing.store);
-}
-
 int saver_request(struct saver *s, enum vault_salt salt, saver_fn *fn,
 		  void *ctx)
 {
-	struct waiter *w;
+	struct waiter *w = malloc(sizeof(*w));
 
-	if (!is_dirty(s) && !s->state.busy && is_in_place(s)) {
-		fn(ctx, 0);
-		return 0;
-	}
-	if (is_kept_beside(s)) {
-		fn(ctx, -ESTALE);
-		return 0;
-	}
-	w = malloc(sizeof(*w));
 	if (w == NULL)
 		return -ENOMEM;
 	*w = (struct waiter){s->next, fn, ctx};
@@ -307,10 +307,7 @@ int saver_request(struct saver *s, enum vault_salt salt, saver_fn *fn,
 /* Is all there is durable, in the vault's place or beside it? */
 static bool is_settled(const struct saver *s)
 {
-	return s->state.error == 0
-		       ? !is_dirty(s)
-		       : s->state.beside && s->beside_changes ==
-						    tree_changes(s->parts.tree);
+	return s->state.error == 0 ? !is_dirty(s) : is_beside(s);
 }
 
 /* Take in what became of a save. */
@@ -365,6 +362,17 @@ static void begin_next(struct saver *s)
 		begin(s);
 }
 
+/* Take in what a look has found. */
+static void finish_look(struct saver *s)
+{
+	if (s->job.is_so)
+		tell(&s->waiting, s->job.err);
+	else if (s->stop)
+		tell(&s->waiting, -EIO);
+	else
+		begin_seal(s, s->job.salt);
+}
+
 /* Take in a finished seal. */
 static void finish_job(struct saver *s)
 {
@@ -372,6 +380,10 @@ static void finish_job(struct saver *s)
 	size_t told = s->waiting_count;
 
 	s->state.busy = false;
+	if (s->job.look != SEALING_DO) {
+		finish_look(s);
+		return;
+	}
 	if (s->job.aside == NULL)
 		note_job(s, &s->job);
 	snapshot_release(&s->job.snapshot);
@@ -449,13 +461,23 @@ int saver_rescue(struct saver *s, const struct sealing_place *place,
 	return 0;
 }
 
+static uint64_t ms_since(const struct timespec *then)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)ns_between(then, &now) / 1000000;
+}
+
 struct saver_state saver_state(const struct saver *s)
 {
 	struct saver_state state = s->state;
 
 	state.dirty = is_dirty(s);
-	state.beside = state.beside &&
-		       s->beside_changes == tree_changes(s->parts.tree);
+	state.beside = is_beside(s);
+	/* The job is the sealing thread's, but what it is for is settled. */
+	state.busy = state.busy && s->job.look == SEALING_DO;
+	state.busy_ms = state.busy ? ms_since(&s->begun) : 0;
 	return state;
 }
 
@@ -476,4 +498,13 @@ void saver_stop(struct saver *s)
 	(void)pthread_cond_destroy(&s->wake);
 	(void)close(s->event);
 	free(s);
+}
+
+void saver_abandon(struct saver *s)
+{
+	if (s == NULL)
+		return;
+	/* It must not be halted with the lock of what is wiped then. */
+	mem_shut();
+	stack_thread_halt(&s->thread);
 }

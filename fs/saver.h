@@ -27,6 +27,7 @@ typedef void saver_fn(void *ctx, int err);
 struct saver_state {
 	bool dirty;	  /* the tree has changes that no seal holds */
 	bool busy;	  /* a seal is under way */
+	uint64_t busy_ms; /* ... since when */
 	int error;	  /* of the last seal: 0 or -errno */
 	bool beside;	  /* but all there is is kept beside the file that was
 			     put in our place */
@@ -59,8 +60,8 @@ int saver_fd(const struct saver *s);
 
 /*
  * Have all changes up to now sealed, and fn told when they are durable.  If
- * nothing has changed, and the vault is still in its place, fn is told at once.
- * 0, or -ENOMEM, and then fn will not be called.
+ * nothing has changed, the sealing thread sees whether the vault is still in
+ * its place, and no more.  0, or -ENOMEM, and then fn will not be called.
  */
 int saver_request(struct saver *s, enum vault_salt salt, saver_fn *fn,
 		  void *ctx);
@@ -87,5 +88,13 @@ struct saver_state saver_state(const struct saver *s);
 
 /* Wait for a seal under way, end the thread, release s.  NULL is a no-op. */
 void saver_stop(struct saver *s);
+
+/*
+ * For when the process is about to end without waiting for a disk: stop the
+ * sealing thread wherever it is, as a kill would (stack_thread_halt()), after
+ * mem_shut().  What is left to do is mem_wipe_all() and _exit(2).  NULL is a
+ * no-op.
+ */
+void saver_abandon(struct saver *s);
 
 #endif

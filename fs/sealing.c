@@ -56,8 +56,21 @@ static int save(const struct sealing *s, struct sealing_job *job)
 	return err;
 }
 
+static void look(const struct sealing *s, struct sealing_job *job)
+{
+	int err = store_check(s->store);
+
+	job->err = job->look == SEALING_PLACE ? 0 : -ESTALE;
+	job->is_so = err == job->err &&
+		     (job->look == SEALING_PLACE || store_is_beside(s->store));
+}
+
 void sealing_run(const struct sealing *s, struct sealing_job *job)
 {
+	if (job->look != SEALING_DO) {
+		look(s, job);
+		return;
+	}
 	job->err = job->aside != NULL ? put_aside(s, job) : save(s, job);
 	job->sealed_bytes = store_size(s->store);
 	job->params = *vault_params(s->vault);

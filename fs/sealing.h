@@ -34,12 +34,21 @@ struct sealing_place {
 	void *ctx;
 };
 
+/* What is thought to be so, when all there is has been sealed. */
+enum sealing_look {
+	SEALING_DO,    /* it has not: seal it */
+	SEALING_PLACE, /* it is in the vault's place */
+	SEALING_BESIDE /* it is kept beside the file that is there instead */
+};
+
 /* One save, and what became of it. */
 struct sealing_job {
+	enum sealing_look look;	  /* only see whether that is so */
 	struct snapshot snapshot; /* the caller's, also in the end */
 	enum vault_salt salt;
 	const struct sealing_place *aside; /* to seal it there; or NULL */
 	uint64_t replaced; /* generation of the vault that is in place */
+	bool is_so;	   /* what it looked for */
 	int err;	   /* 0 or -errno */
 	bool beside;	   /* it is kept beside a stranger in our place */
 	uint64_t sealed_bytes;
@@ -57,7 +66,10 @@ int sealing_write(struct store *store, struct vault *v,
 /*
  * Do all of a job: seal, verify, keep the vault that is replaced, replace it.
  * If another file has taken its place, what was sealed is kept beside that.
- * The job's last five fields are filled in.
+ * The job's last six fields are filled in.
+ *
+ * A job that only looks fills in is_so and, if it is, err: 0, or -ESTALE with
+ * what is kept beside.
  */
 void sealing_run(const struct sealing *s, struct sealing_job *job);
 

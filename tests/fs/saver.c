@@ -112,10 +112,14 @@ static void change(const char *text)
 	write_at(tree, file, 0, text, strlen(text));
 }
 
+/* What has to be looked at before a seal begins is collected meanwhile. */
 static void wait_for_gate(void)
 {
-	while (sem_wait(&gate.reached) != 0)
-		;
+	struct pollfd p = {.fd = saver_fd(saver), .events = POLLIN};
+
+	while (sem_trywait(&gate.reached) != 0)
+		if (poll(&p, 1, 10) == 1)
+			saver_collect(saver);
 }
 
 static void open_gate(void)
@@ -201,7 +205,7 @@ static void a_request_seals_what_is_there(void **state)
 	assert_sealed_text("0");
 }
 
-static void a_clean_request_is_answered_at_once(void **state)
+static void a_clean_request_looks_and_seals_nothing(void **state)
 {
 	struct heard h = {0}, again = {0};
 
@@ -209,7 +213,10 @@ static void a_clean_request_is_answered_at_once(void **state)
 	request(VAULT_SESSION, &h);
 	wait_until_told(&h);
 	request(VAULT_FRESH, &again);
-	assert_int_equal(again.times, 1);
+	/* The disk, which may hang, is looked at by the other thread. */
+	assert_int_equal(again.times, 0);
+	assert_false(saver_state(saver).busy);
+	wait_until_told(&again);
 	assert_int_equal(again.err, 0);
 	assert_int_equal(gate.renames, 1);
 }
@@ -599,7 +606,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		saver_test(a_request_seals_what_is_there),
-		saver_test(a_clean_request_is_answered_at_once),
+		saver_test(a_clean_request_looks_and_seals_nothing),
 		saver_test(
 			all_who_ask_while_a_seal_is_under_way_share_the_next),
 		saver_test(
