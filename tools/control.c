@@ -1,48 +1,43 @@
 /* SPDX-License-Identifier: MIT */
-#include "control.h"
+/* The daemon's side of a control socket. */
+#include "control_impl.h"
 
 #include "rundir.h"
 
 #include <errno.h>
 #include <limits.h>
-#include <poll.h>
-#include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
-#include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
-enum {
-	WORD_MAX = 32, /* bytes of a request, newline included */
-	CLIENTS_MAX = 16,
-	STATUS_SECONDS = 5,
-};
+enum { CLIENTS_MAX = 16 };
 
 struct control {
 	struct loop *loop;
 	struct control_ops ops;
 	int fd;
-	unsigned clients;
+	/* The first of them has been connected for the longest time. */
+	struct control_request *clients[CLIENTS_MAX];
+	unsigned client_count;
 	char path[PATH_MAX];
 	ino_t ino; /* of the socket at path */
 };
 
 struct control_request {
 	struct control *control;
-	int fd;	      /* -1: the client has gone */
-	bool pending; /* an answer is owed */
+	int fd;			   /* -1: the client has gone */
+	bool pending;		   /* an answer is owed */
+	int with[CONTROL_FDS_MAX]; /* that came with the word, or -1 */
 	size_t len;
-	char word[WORD_MAX + 1];
+	char word[CONTROL_WORD_MAX + 1];
 };
 
-/* The address of the socket of dev in the nth place of uid's. */
-static bool address(struct sockaddr_un *ret, unsigned n, uid_t uid, dev_t dev,
-		    bool make)
+bool control_address(struct sockaddr_un *ret, unsigned n, uid_t uid,
+		     const char *name, bool make)
 {
 	char dir[PATH_MAX];
 	int len;
@@ -50,9 +45,42 @@ static bool address(struct sockaddr_un *ret, unsigned n, uid_t uid, dev_t dev,
 	*ret = (struct sockaddr_un){.sun_family = AF_UNIX};
 	if (!rundir_get(dir, n, uid, make))
 		return false;
-	len = snprintf(ret->sun_path, sizeof(ret->sun_path), "%s/%u:%u.sock",
-		       dir, major(dev), minor(dev));
+	len = snprintf(ret->sun_path, sizeof(ret->sun_path), "%s/%s", dir,
+		       name);
 	return len > 0 && (size_t)len < sizeof(ret->sun_path);
+}
+
+void control_name(char ret[static CONTROL_NAME_MAX], dev_t dev)
+{
+	(void)snprintf(ret, CONTROL_NAME_MAX, "%u:%u.sock", major(dev),
+		       minor(dev));
+}
+
+void control_name_gone(char ret[static CONTROL_NAME_MAX], pid_t pid)
+{
+	(void)snprintf(ret, CONTROL_NAME_MAX, CONTROL_GONE "%d.sock", pid);
+}
+
+/* It takes no place any more. */
+static void strike(struct control_request *r)
+{
+	struct control *c = r->control;
+	unsigned i = 0;
+
+	while (c->clients[i] != r)
+		i++;
+	c->client_count--;
+	memmove(&c->clients[i], &c->clients[i + 1],
+		(c->client_count - i) * sizeof(*c->clients));
+}
+
+static void close_with(struct control_request *r)
+{
+	for (int i = 0; i < CONTROL_FDS_MAX; i++) {
+		if (r->with[i] >= 0)
+			(void)close(r->with[i]);
+		r->with[i] = -1;
+	}
 }
 
 static void end_request(struct control_request *r)
@@ -61,7 +89,8 @@ static void end_request(struct control_request *r)
 		loop_remove(r->control->loop, r->fd);
 		(void)close(r->fd);
 	}
-	r->control->clients--;
+	close_with(r);
+	strike(r);
 	free(r);
 }
 
@@ -92,6 +121,7 @@ void control_reply_last(struct control_request *r)
 		loop_remove(r->control->loop, r->fd);
 	/* The descriptor is left for the kernel to close at exit: its end
 	 * tells the client that we are gone. */
+	strike(r);
 	free(r);
 }
 
@@ -110,47 +140,102 @@ static void answer_status(struct control_request *r)
 	end_request(r);
 }
 
-static void obey(struct control_request *r)
+static void obey_lease(struct control_request *r)
 {
-	struct control_ops *ops = &r->control->ops;
+	const struct control_ops *ops = &r->control->ops;
+	const int process = r->with[0], terminal = r->with[1];
 
-	if (strcmp(r->word, "status") == 0) {
-		answer_status(r);
+	if (process < 0) {
+		control_reply(r, -EINVAL);
 		return;
 	}
+	r->with[0] = r->with[1] = -1;
+	control_reply(r, ops->lease(ops->ctx, process, terminal));
+}
+
+static void obey(struct control_request *r)
+{
+	const struct control_ops *ops = &r->control->ops;
+
 	r->pending = true;
-	if (strcmp(r->word, "save") == 0)
+	if (strcmp(r->word, "status") == 0)
+		answer_status(r);
+	else if (strcmp(r->word, "save") == 0)
 		ops->save(ops->ctx, r);
 	else if (strcmp(r->word, "lock") == 0)
 		ops->lock(ops->ctx, r);
+	else if (strcmp(r->word, "discard") == 0)
+		ops->discard(ops->ctx, r);
+	else if (strcmp(r->word, "lease") == 0)
+		obey_lease(r);
 	else
 		control_reply(r, -ENOSYS);
+}
+
+/* Keep the descriptors that have come in h, as far as there is room. */
+static void keep_with(struct control_request *r, struct msghdr *h)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c != NULL;
+	     c = CMSG_NXTHDR(h, c)) {
+		const int *fds = (const int *)(const void *)CMSG_DATA(c);
+		const size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		close_with(r);
+		for (size_t i = 0; i < count && i < CONTROL_FDS_MAX; i++)
+			r->with[i] = fds[i];
+	}
+}
+
+/* As recv(2) from fd into the word of r. */
+static ssize_t receive(struct control_request *r, int fd)
+{
+	union {
+		struct cmsghdr header;
+		uint8_t room[CMSG_SPACE(CONTROL_FDS_MAX * sizeof(int))];
+	} control;
+	struct iovec iov = {r->word + r->len, CONTROL_WORD_MAX - r->len};
+	struct msghdr h = {.msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = control.room,
+			   .msg_controllen = sizeof(control.room)};
+	ssize_t n = recvmsg(fd, &h, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	if (n >= 0)
+		keep_with(r, &h);
+	return n;
+}
+
+/* The client has gone, or says what nobody wants to know. */
+static void on_end(struct control_request *r, bool has_gone)
+{
+	if (!r->pending) {
+		end_request(r);
+	} else if (has_gone) {
+		/* What it asked for goes on. */
+		loop_remove(r->control->loop, r->fd);
+		(void)close(r->fd);
+		r->fd = -1;
+	}
 }
 
 static void on_data(void *ctx, int fd)
 {
 	struct control_request *r = ctx;
-	ssize_t n = recv(fd, r->word + r->len, WORD_MAX - r->len, MSG_DONTWAIT);
+	ssize_t n = receive(r, fd);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n <= 0 && r->pending) {
-		/* It has gone; what it asked for goes on. */
-		loop_remove(r->control->loop, fd);
-		(void)close(fd);
-		r->fd = -1;
-		return;
-	}
 	if (n <= 0 || r->pending) {
-		if (!r->pending)
-			end_request(r);
+		on_end(r, n <= 0);
 		return;
 	}
 	r->len += (size_t)n;
 	if (r->word[r->len - 1] == '\n') {
 		r->word[r->len - 1] = '\0';
 		obey(r);
-	} else if (r->len == WORD_MAX) {
+	} else if (r->len == CONTROL_WORD_MAX) {
 		end_request(r);
 	}
 }
@@ -165,6 +250,24 @@ static bool is_allowed(int fd)
 	       (peer.uid == geteuid() || peer.uid == 0);
 }
 
+/*
+ * Is there a place for one more?  Who has connected and asks for nothing must
+ * not keep others out, so the one that has been silent for longest goes.
+ */
+static bool make_place(struct control *c)
+{
+	unsigned i = 0;
+
+	if (c->client_count < CLIENTS_MAX)
+		return true;
+	while (i < CLIENTS_MAX && c->clients[i]->pending)
+		i++;
+	if (i == CLIENTS_MAX)
+		return false;
+	end_request(c->clients[i]);
+	return true;
+}
+
 static void on_client(void *ctx, int listening)
 {
 	struct control *c = ctx;
@@ -173,7 +276,7 @@ static void on_client(void *ctx, int listening)
 
 	if (fd < 0)
 		return;
-	if (is_allowed(fd) && c->clients < CLIENTS_MAX)
+	if (is_allowed(fd) && make_place(c))
 		r = calloc(1, sizeof(*r));
 	if (r == NULL || loop_add(c->loop, fd, on_data, r) != 0) {
 		free(r);
@@ -182,7 +285,9 @@ static void on_client(void *ctx, int listening)
 	}
 	r->control = c;
 	r->fd = fd;
-	c->clients++;
+	for (int i = 0; i < CONTROL_FDS_MAX; i++)
+		r->with[i] = -1;
+	c->clients[c->client_count++] = r;
 }
 
 static int listen_at(int fd, const struct sockaddr_un *a)
@@ -215,12 +320,14 @@ int control_new(struct control **ret)
 int control_start(struct control *c, struct loop *loop, dev_t dev,
 		  const struct control_ops *ops)
 {
+	char name[CONTROL_NAME_MAX];
 	struct sockaddr_un a;
 	struct stat st;
 	int err = -ENOENT;
 
+	control_name(name, dev);
 	for (unsigned n = 0; n < RUNDIR_COUNT && err != 0; n++)
-		if (address(&a, n, geteuid(), dev, true))
+		if (control_address(&a, n, geteuid(), name, true))
 			err = listen_at(c->fd, &a);
 	if (err != 0)
 		return err;
@@ -232,228 +339,39 @@ int control_start(struct control *c, struct loop *loop, dev_t dev,
 	return loop_add(loop, c->fd, on_client, c);
 }
 
-void control_hide(struct control *c)
+/* Is what is at its path still its own? */
+static bool is_at_path(const struct control *c)
 {
 	struct stat st;
 
-	if (c == NULL || c->fd < 0)
+	return c->path[0] != '\0' && lstat(c->path, &st) == 0 &&
+	       st.st_ino == c->ino;
+}
+
+void control_gone(struct control *c)
+{
+	char to[PATH_MAX], name[CONTROL_NAME_MAX], *slash;
+
+	if (c == NULL || !is_at_path(c))
 		return;
-	if (c->loop != NULL)
-		loop_remove(c->loop, c->fd);
-	(void)close(c->fd);
-	c->fd = -1;
-	/* Once its mount is gone, the name may be another one's already. */
-	if (c->path[0] != '\0' && lstat(c->path, &st) == 0 &&
-	    st.st_ino == c->ino)
-		(void)unlink(c->path);
+	control_name_gone(name, getpid());
+	slash = strrchr(c->path, '/');
+	if (snprintf(to, sizeof(to), "%.*s/%s", (int)(slash - c->path), c->path,
+		     name) >= (int)sizeof(to))
+		return;
+	if (rename(c->path, to) == 0)
+		(void)snprintf(c->path, sizeof(c->path), "%s", to);
 }
 
 void control_end(struct control *c)
 {
-	control_hide(c);
+	if (c == NULL)
+		return;
+	if (c->loop != NULL)
+		loop_remove(c->loop, c->fd);
+	(void)close(c->fd);
+	/* Once its mount is gone, the name may be another one's already. */
+	if (is_at_path(c))
+		(void)unlink(c->path);
 	free(c);
-}
-
-/* The client's half. */
-
-/* What stands behind "key=" in a line of body, or NULL. */
-static const char *find_key(const char *body, const char *key)
-{
-	size_t len = strlen(key);
-
-	while (body != NULL && *body != '\0') {
-		if (strncmp(body, key, len) == 0 && body[len] == '=')
-			return body + len + 1;
-		body = strchr(body, '\n');
-		body = body != NULL ? body + 1 : NULL;
-	}
-	return NULL;
-}
-
-uint64_t control_number(const char *body, const char *key)
-{
-	const char *value = find_key(body, key);
-
-	return value != NULL ? strtoull(value, NULL, 10) : 0;
-}
-
-void control_text(char *ret, size_t len, const char *body, const char *key)
-{
-	const char *value = find_key(body, key);
-
-	(void)snprintf(ret, len, "%.*s",
-		       value != NULL ? (int)strcspn(value, "\n") : 0,
-		       value != NULL ? value : "");
-}
-
-/* Connect to the daemon.  A descriptor, -ECONNREFUSED or -ETIMEDOUT. */
-static int connect_to(uid_t owner, dev_t dev, const struct timeval *patience)
-{
-	struct sockaddr_un a;
-	int err = -ECONNREFUSED;
-
-	for (unsigned n = 0; n < RUNDIR_COUNT; n++) {
-		int fd;
-
-		if (!address(&a, n, owner, dev, false))
-			continue;
-		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		if (fd < 0)
-			return -errno;
-		if (patience != NULL) {
-			(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, patience,
-					 sizeof(*patience));
-		}
-		if (connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0)
-			return fd;
-		err = errno == EAGAIN ? -ETIMEDOUT : err;
-		(void)close(fd);
-	}
-	return err;
-}
-
-void control_forget(uid_t owner, dev_t dev)
-{
-	struct sockaddr_un a;
-
-	for (unsigned n = 0; n < RUNDIR_COUNT; n++) {
-		int fd;
-
-		if (!address(&a, n, owner, dev, false))
-			continue;
-		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		if (fd < 0)
-			return;
-		if (connect(fd, (struct sockaddr *)&a, sizeof(a)) != 0 &&
-		    errno == ECONNREFUSED)
-			(void)unlink(a.sun_path);
-		(void)close(fd);
-	}
-}
-
-/* A pidfd of the process that listens behind fd, or negative. */
-static int open_peer(int fd)
-{
-	struct ucred peer;
-	socklen_t len = sizeof(peer);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0)
-		return -errno;
-	return (int)syscall(SYS_pidfd_open, peer.pid, 0);
-}
-
-static void await_exit(int pidfd)
-{
-	struct pollfd p = {.fd = pidfd, .events = POLLIN};
-
-	while (pidfd >= 0 && poll(&p, 1, -1) < 0 && errno == EINTR)
-		;
-}
-
-/* Milliseconds of a clock that nobody sets. */
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-/* Wait for fd until that time, or with -1 for ever.  0 or -errno. */
-static int await_input(int fd, int64_t until)
-{
-	struct pollfd p = {.fd = fd, .events = POLLIN};
-	int64_t left = -1;
-	int n;
-
-	do {
-		if (until >= 0)
-			left = until > now_ms() ? until - now_ms() : 0;
-		n = poll(&p, 1, (int)left);
-	} while (n < 0 && errno == EINTR);
-	return n > 0 ? 0 : n == 0 ? -ETIMEDOUT : -errno;
-}
-
-/*
- * All that comes until the other side closes, as a string.  The other side may
- * be anybody's: root asks the daemons of users, too.
- */
-static int read_text(int fd, char **ret, int64_t until)
-{
-	char *text = malloc(CONTROL_ANSWER_MAX + 1);
-	size_t len = 0;
-	ssize_t n = 1;
-	int err = text != NULL ? 0 : -ENOMEM;
-
-	while (err == 0 && n > 0) {
-		err = await_input(fd, until);
-		if (err != 0)
-			break;
-		n = read(fd, text + len, CONTROL_ANSWER_MAX - len);
-		if (n < 0 && errno == EINTR)
-			n = 1;
-		else if (n > 0)
-			len += (size_t)n;
-		if (len == CONTROL_ANSWER_MAX)
-			err = -EMSGSIZE;
-	}
-	if (err != 0) {
-		free(text);
-		return err;
-	}
-	text[len] = '\0';
-	*ret = text;
-	return 0;
-}
-
-int control_parse(struct control_answer *ret, char *text)
-{
-	char *end;
-	long n;
-
-	errno = 0;
-	n = strtol(text, &end, 10);
-	if (text[0] < '0' || text[0] > '9' || *end != '\n' || errno != 0 ||
-	    n > INT_MAX) {
-		free(text);
-		return -ECONNRESET;
-	}
-	memmove(text, end + 1, strlen(end + 1) + 1);
-	*ret = (struct control_answer){.err = -(int)n, .body = text};
-	return 0;
-}
-
-int control_ask_for(struct control_answer *ret, uid_t owner, dev_t dev,
-		    const char *word, unsigned seconds)
-{
-	const struct timeval patience = {.tv_sec = seconds};
-	char request[WORD_MAX], *text = NULL;
-	const int64_t until =
-		seconds > 0 ? now_ms() + INT64_C(1000) * seconds : -1;
-	int fd = connect_to(owner, dev, seconds > 0 ? &patience : NULL);
-	int err, peer;
-	int len = snprintf(request, sizeof(request), "%s\n", word);
-
-	if (fd < 0)
-		return fd;
-	peer = strcmp(word, "lock") == 0 ? open_peer(fd) : -1;
-	err = send(fd, request, (size_t)len, MSG_NOSIGNAL) == len ? 0 : -EIO;
-	if (err == 0)
-		err = read_text(fd, &text, until);
-	(void)close(fd);
-	/* A socket's end comes a moment before its process's. */
-	if (err == 0 && strncmp(text, "0\n", 2) == 0)
-		await_exit(peer);
-	if (peer >= 0)
-		(void)close(peer);
-	return err == 0 ? control_parse(ret, text) : err;
-}
-
-int control_ask(struct control_answer *ret, uid_t owner, dev_t dev,
-		const char *word)
-{
-	/* The others wait for a disk. */
-	return control_ask_for(ret, owner, dev, word,
-			       strcmp(word, "status") == 0 ? STATUS_SECONDS
-							   : 0);
 }

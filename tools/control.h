@@ -24,6 +24,12 @@ struct control_ops {
 	/* Begin; control_reply() is owed. */
 	void (*save)(void *ctx, struct control_request *r);
 	void (*lock)(void *ctx, struct control_request *r);
+	void (*discard)(void *ctx, struct control_request *r);
+	/*
+	 * Take over two descriptors: a process, and the terminal that it has or
+	 * -1.  What they really are is still to be seen.  0 or -errno.
+	 */
+	int (*lease)(void *ctx, int process, int terminal);
 	void *ctx;
 };
 
@@ -52,12 +58,15 @@ void control_reply(struct control_request *r, int err);
 void control_reply_last(struct control_request *r);
 
 /*
- * Listen no more and remove the socket; who has connected is still answered.
- * NULL, and one that never listened, are a no-op.
+ * The mount has gone, and its device number may soon be another's: listen on,
+ * under the name that control_ask_gone() knows.  NULL is a no-op.
  */
-void control_hide(struct control *c);
+void control_gone(struct control *c);
 
-/* The same, and release c.  NULL is a no-op. */
+/*
+ * Listen no more, remove the socket, and release c.  NULL, and one that never
+ * listened, are a no-op.
+ */
 void control_end(struct control *c);
 
 /* Remove the socket of a daemon that has died, if it left one. */
@@ -84,21 +93,55 @@ uint64_t control_number(const char *body, const char *key);
 /* The text of key, cut off at len - 1 bytes; "" if there is none. */
 void control_text(char *ret, size_t len, const char *body, const char *key);
 
-/*
- * As control_ask(), but waiting for at most so many seconds, for ever if 0.
- */
-int control_ask_for(struct control_answer *ret, uid_t owner, dev_t dev,
-		    const char *word, unsigned seconds);
+/* A request that is under way. */
+struct control_call {
+	int fd, peer;
+	char *text; /* of the answer, so far */
+	size_t len;
+};
 
 /*
  * Ask the daemon of owner's mount with device number dev for word ("status",
- * "save" or "lock"), and wait for the answer, for "status" at most five
- * seconds in all.  After a lock, the daemon has exited.  The caller frees
- * ret->body. 0, -ECONNREFUSED if no daemon listens, -ETIMEDOUT, -ECONNRESET if
- * it has gone without an answer or with one that is none, -EMSGSIZE for one
- * without end, or another -errno.
+ * "save", "lock" or "discard").  The caller hangs up.  0, -ECONNREFUSED if no
+ * daemon listens, -ETIMEDOUT if it does not take calls, or another -errno.
  */
+int control_call(struct control_call *ret, uid_t owner, dev_t dev,
+		 const char *word);
+
+/*
+ * Wait for the answer, for at most so many seconds, for ever if 0.  After a
+ * lock, the daemon has exited.  The caller frees ret->body.  0, -ETIMEDOUT, and
+ * then one may wait again; -ECONNRESET if it has gone without an answer or with
+ * one that is none, -EMSGSIZE for one without end, or another -errno.
+ */
+int control_wait(struct control_answer *ret, struct control_call *c,
+		 unsigned seconds);
+
+/* End a call; what was asked for goes on. */
+void control_hang_up(struct control_call *c);
+
+/* The three in one; the errors are those of both. */
+int control_ask_for(struct control_answer *ret, uid_t owner, dev_t dev,
+		    const char *word, unsigned seconds);
+
+/* The same, waiting for "status" at most five seconds, else for ever. */
 int control_ask(struct control_answer *ret, uid_t owner, dev_t dev,
 		const char *word);
+
+/*
+ * Have the daemon of a mount keep it unlocked for as long as a process lives,
+ * of which process is a pidfd, and write notices to terminal, which is open for
+ * writing and -1 if there is none.  Both stay the caller's.  0, -EINVAL if that
+ * is no pidfd, -EBUSY if there are too many leases, or what control_ask() says.
+ */
+int control_lease(uid_t owner, dev_t dev, int process, int terminal);
+
+/*
+ * As control_ask(), of a daemon of owner's whose mount has gone, at most five
+ * seconds; and the pids of at most max such daemons.
+ */
+int control_ask_gone(struct control_answer *ret, uid_t owner, pid_t pid,
+		     const char *word);
+size_t control_list_gone(pid_t list[], size_t max, uid_t owner);
 
 #endif

@@ -15,6 +15,7 @@
 #include "seen.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,16 +36,36 @@ static void on_ready(void *ctx)
 	d->parts->ready(d->parts->ctx);
 }
 
+/* Nobody finds it any more; what it has is still to be saved. */
+static void leave(struct daemon *d)
+{
+	keeper_gone(d->keeper);
+	/* Its device number may soon be another mount's. */
+	control_gone(d->control);
+	autoseal_stop(d->autoseal);
+	d->autoseal = NULL;
+	daemon_auto_stop(d);
+}
+
 static void on_gone(void *ctx)
 {
 	struct daemon *d = ctx;
 
-	keeper_gone(d->keeper);
-	/* Its device number may soon be another mount's. */
-	control_hide(d->control);
-	autoseal_stop(d->autoseal);
-	d->autoseal = NULL;
+	leave(d);
 	ending_gone(d->ending);
+}
+
+/* Mounts have come or gone. */
+static void on_mounts(void *ctx, int fd)
+{
+	struct daemon *d = ctx;
+
+	(void)fd;
+	if (mounts_have(d->mount_id))
+		return;
+	leave(d);
+	pin_release(d->pin);
+	ending_detached(d->ending);
 }
 
 static void on_changed(void *ctx)
@@ -71,16 +92,6 @@ static void on_settled(void *ctx)
 	}
 }
 
-/* A mount that was detached from its folder ends when nothing holds it. */
-static void unpin_detached(struct daemon *d)
-{
-	char *dir = NULL;
-
-	if (mounts_find(&dir, d->mount_id) == -ENOENT)
-		pin_release(d->pin);
-	free(dir);
-}
-
 /* Nobody waits for these seals, so the log has to tell. */
 static void on_autoseal(void *ctx, int err)
 {
@@ -92,8 +103,6 @@ static void on_autoseal(void *ctx, int err)
 			"and saving is tried again",
 			store_path(d->vault.store), msg_error(err));
 	d->seal_failing = err != 0;
-	if (err != 0)
-		unpin_detached(d);
 }
 
 static void on_signal(void *ctx, int fd)
@@ -103,7 +112,7 @@ static void on_signal(void *ctx, int fd)
 
 	if (read(fd, &info, sizeof(info)) != sizeof(info))
 		return;
-	ending_signal(d->ending);
+	ending_demand(d->ending, NULL);
 }
 
 static void on_saved(void *ctx, int fd)
@@ -202,6 +211,17 @@ static int find_mount(struct daemon *d)
 	}
 	mounts_free(m);
 	return err == 0 && ours == NULL ? -ENOENT : err;
+}
+
+/* The kernel tells when any mount has come or gone (proc(5), mountinfo). */
+static int watch_mounts(struct daemon *d)
+{
+	if (d->mount_id < 0)
+		return 0;
+	d->mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	if (d->mounts < 0)
+		return -errno;
+	return loop_add_urgent(d->loop, d->mounts, on_mounts, d);
 }
 
 /* From here on the mount is served. */
@@ -314,7 +334,11 @@ static enum exit_code serve(struct daemon *d)
 	code = start_ending(d);
 	if (code != EXIT_DONE)
 		return code;
-	err = mount_serve(d->mount, d->saver);
+	err = watch_mounts(d);
+	if (err == 0)
+		err = daemon_auto_start(d);
+	if (err == 0)
+		err = mount_serve(d->mount, d->saver);
 	if (err != 0)
 		return start_failed(d, err);
 	start_control(d);
@@ -340,92 +364,10 @@ static enum exit_code start(struct daemon *d)
 	return code == EXIT_DONE ? serve(d) : code;
 }
 
-/*
- * Find and hold what is to be unmounted.  The numbers that the kernel gave our
- * mount may be another's if ours has gone; so it counts only if the connection
- * is there after that.  A descriptor and the path, which the caller frees, or
- * -1.
- */
-static int hold_root(const struct daemon *d, char **dir)
-{
-	int root;
-
-	if (mounts_find(dir, d->mount_id) != 0)
-		return -1;
-	root = pin_open_root(*dir, d->mount_id, d->dev);
-	if (root >= 0 && mount_is_connected(d->mount))
-		return root;
-	if (root >= 0)
-		(void)close(root);
-	free(*dir);
-	*dir = NULL;
-	return -1;
-}
-
-/* End the connection, then have unmounted what is left of it. */
-static void end_mount(struct daemon *d, bool is_gone)
-{
-	char *dir = NULL;
-	int root = -1, err = 0;
-
-	if (d->mount != NULL && !is_gone)
-		root = hold_root(d, &dir);
-	mount_end(d->mount);
-	if (root >= 0)
-		err = keeper_unmount(d->keeper, dir, root);
-	else if (d->mount != NULL && !is_gone)
-		msg_log(LOG_ERR,
-			"%s: ended, but something is mounted over it; run "
-			"'umount %s' when that has gone",
-			d->parts->dir, d->parts->dir);
-	if (err != 0)
-		msg_log(LOG_ERR,
-			"%s: cannot unmount what is left there: %s; run "
-			"'umount %s', or mount something there again",
-			dir,
-			err == -EPIPE ? "the keeper process has died"
-				      : msg_error(err),
-			dir);
-	if (root >= 0)
-		(void)close(root);
-	free(dir);
-}
-
-static void stop(struct daemon *d)
-{
-	const bool is_gone = d->ending != NULL && ending_is_gone(d->ending);
-	const bool is_safe = d->ending != NULL && ending_is_safe(d->ending);
-	struct saver_state s = {0};
-
-	mount_stop(d->mount);
-	autoseal_stop(d->autoseal);
-	d->autoseal = NULL; /* a seal may still end */
-	if (d->saver != NULL)
-		s = saver_state(d->saver);
-	/* Only a loop that broke leaves anything to do here. */
-	if (s.dirty && !is_safe && saver_flush(d->saver) != 0)
-		msg_log(LOG_ERR, "%s: the last changes could not be saved",
-			store_path(d->vault.store));
-	if (d->saver != NULL)
-		s = saver_state(d->saver);
-	saver_stop(d->saver);
-	pin_free(d->pin);
-	end_mount(d, is_gone);
-	/* Now that its folder cannot be in the mount any more. */
-	(void)seen_note(&s.params);
-	keeper_end(d->keeper);
-	ending_free(d->ending);
-	control_end(d->control);
-	loop_free(d->loop);
-	if (d->signals >= 0)
-		(void)close(d->signals);
-	tree_free(d->tree);
-	openvault_close(&d->vault);
-}
-
 enum exit_code daemon_run(const struct daemon_parts *parts)
 {
-	struct daemon d = {.parts = parts, .signals = -1, .mount_id = -1};
+	struct daemon d = {
+		.parts = parts, .signals = -1, .mounts = -1, .mount_id = -1};
 	enum exit_code code = start(&d);
 
 	if (code == EXIT_DONE && loop_run(d.loop) != 0)
@@ -439,6 +381,6 @@ enum exit_code daemon_run(const struct daemon_parts *parts)
 	 * somewhere else. */
 	if (code == EXIT_DONE && ending_error(d.ending) != 0)
 		code = EXIT_FAILED;
-	stop(&d);
+	daemon_end(&d);
 	return code;
 }

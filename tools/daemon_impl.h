@@ -2,8 +2,12 @@
 #ifndef TZ_DAEMON_IMPL_H
 #define TZ_DAEMON_IMPL_H
 
-/* What the daemon's life (daemon.c) and its answers (daemon_ops.c) share. */
+/*
+ * What the daemon's life (daemon.c), its answers (daemon_ops.c), its locking of
+ * itself (daemon_auto.c) and its end (daemon_end.c) share.
+ */
 
+#include "autolock.h"
 #include "control.h"
 #include "daemon.h"
 #include "ending.h"
@@ -11,6 +15,7 @@
 #include "fs/autoseal.h"
 #include "fs/fuse.h"
 #include "keeper.h"
+#include "leases.h"
 #include "openvault.h"
 #include "pin.h"
 
@@ -30,7 +35,15 @@ struct daemon {
 	dev_t dev;		   /* of the mount */
 	int mount_id;		   /* in mountinfo; -1: not known */
 	int signals;		   /* descriptor, or -1 */
+	int mounts;		   /* the kernel's table of them, or -1 */
 	bool ready;		   /* was announced */
+	struct {
+		struct leases *leases; /* NULL: not started */
+		struct autolock when;
+		int timer;
+		bool is_dropping; /* the kernel's caches */
+		bool is_stopped;
+	} automatic;
 };
 
 /* What it does when it is asked through the control socket. */
@@ -41,5 +54,25 @@ struct control_ops daemon_ops(struct daemon *d);
  * struct daemon.
  */
 void daemon_flush(void *ctx, flush_fn *fn, void *fn_ctx);
+
+/*
+ * Lock by itself, as the options have it: after some time without use, some
+ * time after the unlock, or when the last lease has ended.  0 or -errno.
+ */
+int daemon_auto_start(struct daemon *d);
+
+/* Take a lease (leases_add()). */
+int daemon_auto_lease(struct daemon *d, int process, int terminal);
+
+/* What there is to say of it in an answer to "status". */
+void daemon_auto_print(const struct daemon *d, FILE *out);
+
+/* Do no more of this, and release what is left of it.  Both may be called
+ * again, or without a start. */
+void daemon_auto_stop(struct daemon *d);
+void daemon_auto_free(struct daemon *d);
+
+/* Unmount, have unmounted, wipe and release all of d. */
+void daemon_end(struct daemon *d);
 
 #endif

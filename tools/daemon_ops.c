@@ -78,6 +78,18 @@ static void do_lock(void *ctx, struct control_request *r)
 	free(dir);
 }
 
+static void do_discard(void *ctx, struct control_request *r)
+{
+	struct daemon *d = ctx;
+
+	ending_discard(d->ending, r);
+}
+
+static int do_lease(void *ctx, int process, int terminal)
+{
+	return daemon_auto_lease(ctx, process, terminal);
+}
+
 static void do_status(void *ctx, FILE *out)
 {
 	const struct daemon *d = ctx;
@@ -95,9 +107,17 @@ static void do_status(void *ctx, FILE *out)
 	else
 		r.saver.params = *vault_params(d->vault.vault);
 	report_print(out, &r);
+	daemon_auto_print(d, out);
 }
 
 struct control_ops daemon_ops(struct daemon *d)
 {
-	return (struct control_ops){do_status, do_save, do_lock, d};
+	return (struct control_ops){
+		.status = do_status,
+		.save = do_save,
+		.lock = do_lock,
+		.discard = do_discard,
+		.lease = do_lease,
+		.ctx = d,
+	};
 }

@@ -16,10 +16,12 @@ struct ending {
 	struct ending_parts parts;
 	int retry; /* timer */
 	bool is_locking;
-	bool by_signal; /* somebody without a connection wants the lock */
-	bool is_gone;	/* unmounted from outside */
-	bool is_frozen; /* it takes no more changes */
+	bool by_signal;	  /* somebody without a connection wants the lock */
+	bool is_detached; /* by umount -l */
+	bool is_gone;	  /* unmounted from outside, or as good as that */
+	bool is_frozen;	  /* it takes no more changes */
 	bool is_safe;
+	bool is_discarded;
 	bool is_beside_tried; /* a conflict copy of all there is */
 	struct rescue rescue;
 	struct sealing_place place;
@@ -88,9 +90,44 @@ static void tell_lockers(struct ending *e, int err)
 		control_reply(e->lockers[--e->locker_count], err);
 }
 
+static void on_revoked(void *ctx)
+{
+	struct ending *e = ctx;
+
+	e->is_gone = true;
+	if (!e->is_safe)
+		save(e);
+}
+
+/* What programs had written through mappings has been handed over. */
+static void on_dropped(void *ctx)
+{
+	struct ending *e = ctx;
+	int err = 0;
+
+	if (!e->is_safe)
+		err = mount_revoke(e->parts.mount, on_revoked, e);
+	/* Without memory for a list, nothing is overwritten. */
+	if (err != 0)
+		on_revoked(e);
+}
+
+/* Refuse all to those who still hold a mount that is in no folder. */
+static void revoke_detached(struct ending *e)
+{
+	e->is_locking = true;
+	if (mount_drop(e->parts.mount, on_dropped, e) != 0)
+		on_dropped(e);
+}
+
 /* The lock did not come about: everything is as before. */
 static void give_up(struct ending *e, int err)
 {
+	if (e->is_detached) {
+		tell_lockers(e, err);
+		revoke_detached(e);
+		return;
+	}
 	if (e->by_signal)
 		msg_log(LOG_ERR, "%s: cannot save: %s; it stays mounted",
 			store_path(e->parts.store), msg_error(err));
@@ -164,6 +201,8 @@ static void on_rescued(void *ctx, int err)
 {
 	struct ending *e = ctx;
 
+	if (e->is_discarded)
+		return;
 	if (err == 0) {
 		msg_log(LOG_ERR,
 			"%s: cannot save: %s; its last state is sealed in %s, "
@@ -209,6 +248,9 @@ static void on_saved(void *ctx, int err)
 	const bool dirty =
 		e->parts.saver != NULL && saver_state(e->parts.saver).dirty;
 
+	/* It has been given up meanwhile. */
+	if (e->is_discarded)
+		return;
 	if (err != 0 && !e->is_gone && !e->by_signal) {
 		give_up(e, err);
 	} else if (err != 0 && !e->is_gone && !e->is_frozen) {
@@ -231,6 +273,8 @@ static void on_flushed(void *ctx, int err)
 {
 	struct ending *e = ctx;
 
+	if (e->is_discarded)
+		return;
 	if (err != 0 && !e->is_gone && !e->by_signal) {
 		give_up(e, err);
 		return;
@@ -250,20 +294,55 @@ static void begin(struct ending *e)
 	e->parts.flush(e->parts.ctx, on_flushed, e);
 }
 
-void ending_lock(struct ending *e, struct control_request *r)
+/* False: too many wait, and it has been told so. */
+static bool add_locker(struct ending *e, struct control_request *r)
 {
 	if (e->locker_count == LOCKERS_MAX) {
 		control_reply(r, -EBUSY);
-		return;
+		return false;
 	}
 	e->lockers[e->locker_count++] = r;
+	return true;
+}
+
+void ending_lock(struct ending *e, struct control_request *r)
+{
+	if (add_locker(e, r))
+		begin(e);
+}
+
+void ending_discard(struct ending *e, struct control_request *r)
+{
+	const bool is_first = !e->is_safe;
+
+	/* They asked for a save. */
+	if (is_first)
+		tell_lockers(e, -ESHUTDOWN);
+	if (!add_locker(e, r) || !is_first)
+		return;
+	msg_log(LOG_NOTICE, "%s: ended without a save, as was asked for",
+		store_path(e->parts.store));
+	e->is_locking = e->is_discarded = true;
+	freeze(e, true);
+	finish(e, 0);
+}
+
+void ending_demand(struct ending *e, const char *why)
+{
+	if (why != NULL && !e->is_locking && !e->is_gone)
+		msg_log(LOG_NOTICE, "%s: locks itself: %s",
+			store_path(e->parts.store), why);
+	e->by_signal = true;
 	begin(e);
 }
 
-void ending_signal(struct ending *e)
+void ending_detached(struct ending *e)
 {
-	e->by_signal = true;
-	begin(e);
+	if (e->is_detached || e->is_gone)
+		return;
+	e->is_detached = true;
+	if (!e->is_locking)
+		revoke_detached(e);
 }
 
 void ending_gone(struct ending *e)
@@ -275,7 +354,12 @@ void ending_gone(struct ending *e)
 
 bool ending_is_gone(const struct ending *e)
 {
-	return e->is_gone;
+	return e->is_gone || e->is_detached;
+}
+
+bool ending_is_discarded(const struct ending *e)
+{
+	return e->is_discarded;
 }
 
 bool ending_is_safe(const struct ending *e)
@@ -292,8 +376,16 @@ void ending_free(struct ending *e)
 {
 	if (e == NULL)
 		return;
-	while (e->locker_count > 0)
-		control_reply_last(e->lockers[--e->locker_count]);
+	while (e->locker_count > 0) {
+		struct control_request *r = e->lockers[--e->locker_count];
+
+		/* A process with a thread that waits for a disk does not end
+		 * before that does. */
+		if (e->is_discarded)
+			control_reply(r, 0);
+		else
+			control_reply_last(r);
+	}
 	(void)close(e->retry);
 	free(e);
 }

@@ -3,7 +3,8 @@
 #define TZ_ENDING_H
 
 /*
- * How a mount ends: by a lock, by a signal, or because it was unmounted.
+ * How a mount ends: by a lock, by itself, by a signal, or because it was
+ * unmounted.
  *
  * A lock goes: save; refuse further changes; if some came meanwhile, save
  * once more; refuse everything, and have the kernel's copies overwritten; end
@@ -14,6 +15,10 @@
  * be saved is put aside, sealed, in a rescue file.  If even that is impossible,
  * a mount that is still there stays, and one that is gone is tried to be saved
  * again and again: this process then has the only copy.
+ *
+ * A mount that was detached from its folder (umount -l) would be served to
+ * those who have files open in it for as long as they like: it is revoked, then
+ * it is as one that is gone.
  */
 
 #include "control.h"
@@ -44,14 +49,27 @@ int ending_new(struct ending **ret, const struct ending_parts *parts);
 /* Somebody asks for a lock, and is told if there will be none. */
 void ending_lock(struct ending *e, struct control_request *r);
 
-/* A signal asks for it. */
-void ending_signal(struct ending *e);
+/*
+ * Somebody asks for an end without a save: what no seal holds is dropped.  No
+ * disk is waited for, not even for a seal that is under way.
+ */
+void ending_discard(struct ending *e, struct control_request *r);
 
-/* The mount has been taken away. */
+/*
+ * A signal asks for it, or with why, which goes to the log, the vault itself.
+ * Nobody waits for the answer.
+ */
+void ending_demand(struct ending *e, const char *why);
+
+/* The mount has been detached from its folder, or taken away. */
+void ending_detached(struct ending *e);
 void ending_gone(struct ending *e);
 
-/* Has it been? */
+/* Is there nothing to unmount any more? */
 bool ending_is_gone(const struct ending *e);
+
+/* Has the loop ended without a save, maybe while a seal is under way? */
+bool ending_is_discarded(const struct ending *e);
 
 /* The loop has ended.  Is there nothing that this process alone has? */
 bool ending_is_safe(const struct ending *e);

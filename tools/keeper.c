@@ -148,6 +148,15 @@ void keeper_gone(struct keeper *k)
 	(void)say(k, &m, -1);
 }
 
+void keeper_notify(struct keeper *k, const char *command, const char *text)
+{
+	struct keeper_message m = {.word = KEEPER_NOTIFY};
+
+	(void)snprintf(m.text, sizeof(m.text), "%s", text);
+	if (set(m.command, command) == 0)
+		(void)say(k, &m, -1);
+}
+
 int keeper_unmount(struct keeper *k, const char *dir, int root)
 {
 	struct keeper_message m = {.word = KEEPER_UNMOUNT};

@@ -52,6 +52,12 @@ void keeper_gone(struct keeper *k);
 int keeper_unmount(struct keeper *k, const char *dir, int root);
 
 /*
+ * Have a shell run command, whose first argument is text; it is not waited for,
+ * and while an earlier one still runs, none is begun.  Waits for nothing.
+ */
+void keeper_notify(struct keeper *k, const char *command, const char *text);
+
+/*
  * Let it end, after it has unmounted what is left and dead, and wait for
  * that; release k.  NULL is a no-op.
  */

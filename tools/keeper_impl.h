@@ -6,13 +6,20 @@
 
 #include <limits.h>
 
-enum keeper_word { KEEPER_WATCH, KEEPER_MOUNTED, KEEPER_GONE, KEEPER_UNMOUNT };
+enum keeper_word {
+	KEEPER_WATCH,
+	KEEPER_MOUNTED,
+	KEEPER_GONE,
+	KEEPER_UNMOUNT,
+	KEEPER_NOTIFY
+};
 
 struct keeper_message {
 	enum keeper_word word;
-	int mount_id;	      /* KEEPER_MOUNTED */
-	char vault[PATH_MAX]; /* KEEPER_WATCH */
-	char dir[PATH_MAX];   /* KEEPER_WATCH, KEEPER_UNMOUNT */
+	int mount_id;			   /* KEEPER_MOUNTED */
+	char vault[PATH_MAX];		   /* KEEPER_WATCH */
+	char dir[PATH_MAX];		   /* KEEPER_WATCH, KEEPER_UNMOUNT */
+	char command[PATH_MAX], text[256]; /* KEEPER_NOTIFY */
 };
 
 /* KEEPER_MOUNTED and KEEPER_UNMOUNT are answered. */

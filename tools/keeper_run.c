@@ -5,6 +5,7 @@
 #include "caps.h"
 #include "detach.h"
 #include "mounts.h"
+#include "run.h"
 #include "stale.h"
 #include "utab.h"
 
@@ -20,6 +21,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -34,6 +36,7 @@ struct kept {
 	bool is_mounted; /* may be: nobody has said that it has gone */
 	int mount_id;	 /* -1: not known */
 	char vault[PATH_MAX], dir[PATH_MAX];
+	pid_t notifier; /* the command that was told last, or 0 */
 };
 
 /* Root unmounts by itself; others need fusermount3, which is setuid. */
@@ -134,6 +137,19 @@ static void forget(struct kept *k)
 	k->is_mounted = false;
 }
 
+/* Let a command of the user's know. */
+static void notify(struct kept *k, const char *command, const char *text)
+{
+	const char *argv[] = {"sh", "-c", command, "tazpod", text, NULL};
+
+	if (k->notifier > 0 && waitpid(k->notifier, NULL, WNOHANG) == 0)
+		return;
+	(void)setenv("TAZPOD_VAULT", k->vault, 1);
+	(void)setenv("TAZPOD_MOUNT", k->dir, 1);
+	if (run_start(&k->notifier, argv[0], argv) != 0)
+		k->notifier = 0;
+}
+
 static void obey(struct kept *k, const struct keeper_message *m, int fd)
 {
 	int err = 0;
@@ -158,6 +174,9 @@ static void obey(struct kept *k, const struct keeper_message *m, int fd)
 		if (err == 0)
 			forget(k);
 		answer(m->word, err);
+		break;
+	case KEEPER_NOTIFY:
+		notify(k, m->command, m->text);
 		break;
 	}
 	if (fd >= 0)

@@ -165,6 +165,24 @@ int mounts_find(char **ret, int id)
 	return err;
 }
 
+bool mounts_have(int id)
+{
+	FILE *f = fopen(mountinfo, "re");
+	char part[512];
+	bool found = false, starts = true;
+
+	if (f == NULL)
+		return true;
+	/* Each line begins with an id, and may be longer than a part. */
+	while (!found && fgets(part, sizeof(part), f) != NULL) {
+		found = starts && strtol(part, NULL, 10) == id;
+		starts = strchr(part, '\n') != NULL;
+	}
+	found = found || ferror(f) != 0;
+	(void)fclose(f);
+	return found;
+}
+
 bool mounts_is_busy(int id, dev_t dev)
 {
 	struct libmnt_table *table = mnt_new_table_from_file(mountinfo);

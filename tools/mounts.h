@@ -45,6 +45,12 @@ int mounts_find(char **ret, int id);
 int mounts_find_in(char **ret, FILE *table, int id);
 
 /*
+ * Is the mount with that id in sight?  Takes no memory to speak of, however
+ * many mounts there are.  True also if that cannot be known.
+ */
+bool mounts_have(int id);
+
+/*
  * Is anything mounted in, or over, the mount with that id and device number,
  * but parts of itself?
  */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fuse_opt.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,7 @@ void options_free(struct options *o)
 {
 	free(o->pass.file);
 	free(o->pass.command);
+	free(o->lock.notify);
 	free(o->fuse);
 	options_init(o);
 }
@@ -60,9 +62,9 @@ int options_duration(uint32_t *ret_ms, const char *text)
 		uint32_t ms;
 	} units[] = {
 		{"", 1000},   {"ms", 1},      {"s", 1000},
-		{"m", 60000}, {"h", 3600000},
+		{"m", 60000}, {"h", 3600000}, {"d", 86400000},
 	};
-	const uint64_t most = 86400000;
+	const uint64_t most = UINT64_C(30) * 86400000;
 	unsigned long long n;
 	char *end;
 
@@ -192,6 +194,52 @@ static int set_passfd(struct options *o, const char *value)
 	return err;
 }
 
+/* A time after which it locks; none at all would be no use. */
+static int set_lock_ms(uint32_t *ret, const char *value)
+{
+	int err = options_duration(ret, value);
+
+	return err == 0 && *ret == 0 ? -EINVAL : err;
+}
+
+static int set_idle(struct options *o, const char *value)
+{
+	return set_lock_ms(&o->lock.idle_ms, value);
+}
+
+static int set_ttl(struct options *o, const char *value)
+{
+	return set_lock_ms(&o->lock.ttl_ms, value);
+}
+
+static int set_notify(struct options *o, const char *value)
+{
+	/* What a message to the keeper has room for. */
+	return strlen(value) < PATH_MAX ? set_string(&o->lock.notify, value)
+					: -EINVAL;
+}
+
+static int set_event(enum lock_event *ret, const char *value)
+{
+	if (strcmp(value, "lock") == 0)
+		*ret = LOCK_THEN;
+	else if (strcmp(value, "stay") == 0)
+		*ret = LOCK_STAY;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+static int set_suspend(struct options *o, const char *value)
+{
+	return set_event(&o->lock.suspend, value);
+}
+
+static int set_session(struct options *o, const char *value)
+{
+	return set_event(&o->lock.session, value);
+}
+
 /* Options with a value. */
 static const struct {
 	const char *name;
@@ -203,6 +251,9 @@ static const struct {
 	{"gid=", set_gid},	     {"umask=", set_umask},
 	{"passfile=", set_passfile}, {"passcmd=", set_passcmd},
 	{"passfd=", set_passfd},     {"secretmem=", set_secretmem},
+	{"idle=", set_idle},	     {"ttl=", set_ttl},
+	{"notify=", set_notify},     {"suspend=", set_suspend},
+	{"session=", set_session},
 };
 
 /* Given to libfuse, which knows what the kernel and fusermount3 want. */
@@ -271,6 +322,8 @@ static int take_flag(struct options *o, const char *word)
 		o->rollback = true;
 	else if (strcmp(word, "inplace") == 0)
 		o->in_place = true;
+	else if (strcmp(word, "lease") == 0)
+		o->lock.lease = true;
 	else if (strcmp(word, "nocache") == 0)
 		o->no_cache = true;
 	else if (strcmp(word, "writeback") == 0)

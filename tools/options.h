@@ -30,6 +30,21 @@ struct seal_options {
 	uint32_t quiet_ms, most_ms;
 };
 
+/* What an event outside of the vault does to it. */
+enum lock_event {
+	LOCK_AS_STARTED, /* lock, if it was unlocked in a login session */
+	LOCK_THEN,
+	LOCK_STAY
+};
+
+/* When a vault locks itself.  0: never. */
+struct lock_options {
+	uint32_t idle_ms, ttl_ms;
+	bool lease;   /* when the last lease ends */
+	char *notify; /* command that is told a minute before, or NULL */
+	enum lock_event suspend, session;
+};
+
 struct options {
 	bool read_only, create, nonempty;
 	bool in_place;		  /* overwrite the vault, do not replace it */
@@ -40,6 +55,7 @@ struct options {
 	uint64_t secret;	  /* secretmem=: bytes, mem_secret_limit() */
 	struct seal_options seal;
 	uint32_t keep; /* older vaults beside the vault */
+	struct lock_options lock;
 	struct pass_source pass;
 	struct mount_view view;
 	char *fuse; /* what libfuse and the kernel get, "a,b" */
@@ -57,8 +73,8 @@ enum exit_code options_parse(struct options *o, const char *list);
 void options_free(struct options *o);
 
 /*
- * A time such as 200ms, 1s, 5m or 2h into milliseconds; a number alone means
- * seconds.  At most a day.  0 or -EINVAL.
+ * A time such as 200ms, 1s, 5m, 2h or 3d into milliseconds; a number alone
+ * means seconds.  At most 30 days.  0 or -EINVAL.
  */
 int options_duration(uint32_t *ret_ms, const char *text);
 

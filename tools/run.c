@@ -8,8 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Start it.  Who calls may block signals; what is run shall not. */
-static int start(pid_t *pid, const char *file, const char *const argv[])
+/* Who calls may block signals; what is run shall not. */
+int run_start(pid_t *pid, const char *file, const char *const argv[])
 {
 	posix_spawnattr_t attr;
 	sigset_t none;
@@ -31,7 +31,7 @@ static int start(pid_t *pid, const char *file, const char *const argv[])
 int run_wait(int *status, const char *file, const char *const argv[])
 {
 	pid_t pid, got;
-	int err = start(&pid, file, argv);
+	int err = run_start(&pid, file, argv);
 
 	if (err != 0)
 		return err;

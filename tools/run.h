@@ -7,6 +7,15 @@
  * nothing of ours may run, since locked memory is missing in a child.
  */
 
+#include <sys/types.h>
+
+/*
+ * Start file, looked for in PATH if there is no slash in it.  No signal is
+ * blocked in it.  argv ends with NULL.  The caller waits for *pid.  0, or
+ * -errno if it could not be started.
+ */
+int run_start(pid_t *pid, const char *file, const char *const argv[]);
+
 /*
  * Run file, looked for in PATH if there is no slash in it, and wait for its
  * end: *status as of waitpid(2).  No signal is blocked in it.  argv ends with
