@@ -139,7 +139,7 @@ $(B)/tests/bench/seal: $(patsubst %,$(B)/tests/bench/%.o,seal seal_vault \
 
 # The daemon, with what it must not be able to do, confined and not.
 PROBES := $(B)/tests/probe/tazpodfs-probe $(B)/tests/probe/tazpodfs-free \
-	$(B)/tests/probe/without
+	$(B)/tests/probe/without $(B)/tests/probe/mirror
 
 $(B)/tests/probe/tazpodfs-probe: $(patsubst %,$(B)/%.o,tools/tazpodfs \
 		tests/probe/probe) $(HEAP) $(TOOLS) $(FS) $(CRYPTO)
@@ -154,6 +154,11 @@ $(B)/tests/probe/tazpodfs-free: $(patsubst %,$(B)/%.o,tools/tazpodfs \
 $(B)/tests/probe/without: $(B)/tests/probe/without.o
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(call libs,libseccomp)
+
+# A disk that can hang.
+$(B)/tests/probe/mirror: $(B)/tests/probe/mirror.o
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(call libs,fuse3)
 
 # The model knows nothing of the project but the mount.
 MODEL := $(B)/tests/model/model
