@@ -331,15 +331,15 @@ void control_forget(uid_t owner, dev_t dev)
 	}
 }
 
-/* A pidfd of the process that listens behind fd, or negative. */
-static int open_peer(int fd)
+/* The process that listens behind fd, or 0. */
+static pid_t peer_of(int fd)
 {
 	struct ucred peer;
 	socklen_t len = sizeof(peer);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0)
-		return -errno;
-	return (int)syscall(SYS_pidfd_open, peer.pid, 0);
+		return 0;
+	return peer.pid;
 }
 
 static void await_exit(int pidfd)
@@ -431,12 +431,15 @@ int control_ask_for(struct control_answer *ret, uid_t owner, dev_t dev,
 	const int64_t until =
 		seconds > 0 ? now_ms() + INT64_C(1000) * seconds : -1;
 	int fd = connect_to(owner, dev, seconds > 0 ? &patience : NULL);
-	int err, peer;
+	int err, peer = -1;
 	int len = snprintf(request, sizeof(request), "%s\n", word);
+	pid_t pid;
 
 	if (fd < 0)
 		return fd;
-	peer = strcmp(word, "lock") == 0 ? open_peer(fd) : -1;
+	pid = peer_of(fd);
+	if (strcmp(word, "lock") == 0)
+		peer = (int)syscall(SYS_pidfd_open, pid, 0);
 	err = send(fd, request, (size_t)len, MSG_NOSIGNAL) == len ? 0 : -EIO;
 	if (err == 0)
 		err = read_text(fd, &text, until);
@@ -446,7 +449,11 @@ int control_ask_for(struct control_answer *ret, uid_t owner, dev_t dev,
 		await_exit(peer);
 	if (peer >= 0)
 		(void)close(peer);
-	return err == 0 ? control_parse(ret, text) : err;
+	if (err == 0)
+		err = control_parse(ret, text);
+	if (err == 0)
+		ret->pid = pid;
+	return err;
 }
 
 int control_ask(struct control_answer *ret, uid_t owner, dev_t dev,

@@ -67,6 +67,7 @@ void control_forget(uid_t owner, dev_t dev);
 struct control_answer {
 	int err;    /* 0 or -errno */
 	char *body; /* "key=value" lines; malloc'd */
+	pid_t pid;  /* of who listens there; 0 if it is not in our sight */
 };
 
 /* More than any daemon says. */
