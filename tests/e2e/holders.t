@@ -279,7 +279,7 @@ kill -STOP "$(pid_of stopped)"
 # In the place of the one that is ended comes another.
 start again sh -c "trap '\"$HOLD\" file file >\"$W/said/next\" & exit' TERM
 	cd '$M' && echo held \$\$
-	while :; do sleep 0.1; done"
+	while [ -e file ]; do sleep 0.1; done"
 begin=$(now_ms)
 run "$TAZPOD" lock --kill "$M"
 took=$(($(now_ms) - begin))
@@ -288,11 +288,14 @@ nothing_left "--kill"
 holds "all who held something have ended" \
 	none_alive last elsewhere stopped again next
 # The loop's sleep(1) may have ended by itself.
-is "$(grep -v ' sleep ' "$W/err" | sort)" "$(for how in last elsewhere stopped \
-	next; do
-	echo "tazpod: ended hold (pid $(pid_of "$how"))"
-done
-echo "tazpod: ended sh (pid $(pid_of again))")" "and it is said who"
+grep -v ' sleep ' "$W/err" | sort >"$W/ended"
+{
+	for how in last elsewhere stopped next; do
+		echo "tazpod: ended hold (pid $(pid_of "$how"))"
+	done
+	echo "tazpod: ended sh (pid $(pid_of again))"
+} | sort >"$W/wanted"
+same "$W/ended" "$W/wanted" "and it is said who"
 is "$((took < 4500))" 1 "a stopped one is not waited for ($took ms)"
 end_holders
 mount_vault "$V" "$M"
