@@ -131,7 +131,7 @@ int mount_new(struct mount **ret, const char *dir,
 
 	if (m == NULL)
 		return -ENOMEM;
-	m->event = -1;
+	m->event = m->interrupts = -1;
 	err = add_options(&args, options);
 	if (err != 0)
 		goto out;
@@ -156,6 +156,8 @@ int mount_new(struct mount **ret, const char *dir,
 	if (m->session == NULL)
 		goto out;
 	err = watch(m);
+	if (err == 0)
+		err = fuse_sync_start(m);
 	if (err != 0)
 		goto out;
 	err = -ENODEV;
@@ -216,6 +218,7 @@ void mount_end(struct mount *m)
 		loop_remove(m->parts.loop, m->event);
 		(void)close(m->event);
 	}
+	fuse_sync_stop(m);
 	/* This ends the connection, or an unmount could wait for answers. */
 	if (m->session != NULL)
 		fuse_session_destroy(m->session);

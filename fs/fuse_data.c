@@ -45,36 +45,6 @@ static void leave_times(const struct mount *m, struct node *n,
 	n->attr.ctime = before->ctime;
 }
 
-/* A write whose writer waits for a seal. */
-struct synced {
-	fuse_req_t req;
-	ssize_t done;
-};
-
-static void reply_synced(void *ctx, int err)
-{
-	struct synced *s = ctx;
-
-	fuse_call_count(s->req, err != 0 ? err : s->done);
-	free(s);
-}
-
-static void count_synced(fuse_req_t req, ssize_t done)
-{
-	struct synced *s = malloc(sizeof(*s));
-	int err;
-
-	if (s == NULL) {
-		fuse_call_count(req, -ENOMEM);
-		return;
-	}
-	*s = (struct synced){req, done};
-	err = saver_request(fuse_call_mount(req)->parts.saver, VAULT_SESSION,
-			    reply_synced, s);
-	if (err != 0)
-		reply_synced(s, err);
-}
-
 /* Must a write be durable before it is answered? */
 static bool is_synced(const struct mount *m, const struct fuse_file_info *fi)
 {
@@ -109,7 +79,7 @@ void fuse_data_write(fuse_req_t req, fuse_ino_t ino, const char *buf,
 	if (done > 0 && !fi->writepage && n->xattrs != NULL)
 		(void)tree_removexattr(m->parts.tree, n, "security.capability");
 	if (done > 0 && is_synced(m, fi))
-		count_synced(req, done);
+		fuse_sync(req, done);
 	else
 		fuse_call_count(req, done);
 }
@@ -233,23 +203,6 @@ void fuse_data_copy(fuse_req_t req, fuse_ino_t in, off_t off_in,
 	fuse_call_count(req, done);
 }
 
-static void reply_sync(void *ctx, int err)
-{
-	fuse_call_err(ctx, err);
-}
-
-/* Answered when a seal that began after this is durable. */
-static void sync_all(fuse_req_t req)
-{
-	struct saver *s = fuse_call_mount(req)->parts.saver;
-	int err = 0;
-
-	if (s != NULL)
-		err = saver_request(s, VAULT_SESSION, reply_sync, req);
-	if (s == NULL || err != 0)
-		fuse_call_err(req, err);
-}
-
 void fuse_data_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	(void)ino;
@@ -258,7 +211,7 @@ void fuse_data_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	if (!fuse_call_mount(req)->seal_on_close)
 		fuse_call_err(req, -ENOSYS);
 	else
-		sync_all(req);
+		fuse_sync(req, FUSE_SYNC_PLAIN);
 }
 
 void fuse_data_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
@@ -267,5 +220,5 @@ void fuse_data_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
 	(void)ino;
 	(void)datasync;
 	(void)fi;
-	sync_all(req);
+	fuse_sync(req, FUSE_SYNC_PLAIN);
 }

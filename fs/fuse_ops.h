@@ -52,6 +52,8 @@ struct mount {
 	uint64_t changes;  /* tree_changes() after the last of them */
 	struct fuse_session *session;
 	struct fuse_patch patch;
+	struct fuse_waiter *waiters; /* for seals */
+	int interrupts;		     /* timer; runs when one of them is to go */
 };
 
 /*
@@ -72,6 +74,24 @@ void fuse_tell_changes(struct mount *m);
  */
 void fuse_scrub_note(struct node *n, uint64_t off, uint64_t len);
 void fuse_scrub_trim(struct node *n, uint64_t size);
+
+/* No count of bytes, for fuse_sync(). */
+#define FUSE_SYNC_PLAIN (-1)
+
+/*
+ * Answer req when a seal that began after it is durable: with written, a count
+ * of bytes, or with FUSE_SYNC_PLAIN that all is well; or with the error of the
+ * seal.  If whoever waits is interrupted by a signal and the seal takes longer
+ * than a second or two after that, the answer is -EINTR: the kernel would not
+ * even let a process be killed that waits for ours.
+ */
+void fuse_sync(fuse_req_t req, ssize_t written);
+
+/* Make what that takes.  0, or the -errno of timerfd_create(2), or -ENOMEM. */
+int fuse_sync_start(struct mount *m);
+
+/* No seal will end any more. */
+void fuse_sync_stop(struct mount *m);
 
 /* The mount that req is for. */
 struct mount *fuse_call_mount(fuse_req_t req);

@@ -9,6 +9,7 @@
 #include "stale.h"
 #include "status.h"
 #include "target.h"
+#include "tell.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -184,129 +185,24 @@ enum exit_code cmd_unlock(const struct command_line *c)
 	return exec_tazpodfs(c, vault, dir);
 }
 
-/* What a command that speaks to a daemon was told of its target. */
-static const char *target_name(const struct command_line *c)
+enum exit_code cmd_save(const struct command_line *c)
 {
-	if (c->argc > 0)
-		return c->argv[0];
-	return c->mount != NULL ? c->mount : c->vault;
-}
-
-static enum exit_code complain(int err, const struct mounted *m,
-			       const char *doing)
-{
-	if (err == -ECONNREFUSED && m->owner != geteuid() && geteuid() != 0)
-		return msg_fail(EXIT_FAILED,
-				"%s: mounted by user %u, whose daemon answers "
-				"only that user and root",
-				m->dir, m->owner);
-	switch (err) {
-	case 0:
-		return EXIT_DONE;
-	case -ECONNREFUSED:
-		return msg_fail(EXIT_FAILED,
-				"%s: its daemon does not answer here; end the "
-				"mount with 'umount %s'",
-				m->dir, m->dir);
-	case -EBUSY:
-		return msg_fail(EXIT_FAILED,
-				"%s: %s failed: something else is mounted over "
-				"it or in it, or too many wait already; "
-				"nothing is lost",
-				m->dir, doing);
-	case -ENOTSUP:
-		return msg_fail(EXIT_FAILED,
-				"%s: mounted read-only: nothing "
-				"to save",
-				m->dir);
-	case -ECANCELED:
-		return msg_fail(EXIT_FAILED,
-				"%s: has ended, but its vault %s could not be "
-				"saved; what it held is sealed in a file that "
-				"the next 'tazpod unlock' names",
-				m->dir, m->vault);
-	case -ECONNRESET:
-		return msg_fail(EXIT_FAILED,
-				"%s: its daemon has ended meanwhile, or serves "
-				"too many already; see 'tazpod status', and "
-				"the system log",
-				m->dir);
-	case -ENOENT:
-		return msg_fail(EXIT_FAILED,
-				"%s: %s failed: its folder is gone; copy what "
-				"you need out of %s, while it is still "
-				"mounted",
-				m->vault, doing, m->dir);
-	default:
-		return msg_fail(EXIT_FAILED,
-				"%s: %s failed: %s; it is still mounted, and "
-				"nothing is lost",
-				m->vault, doing, msg_error(err));
-	}
-}
-
-/* Its daemon has died, and there is nothing to do but to end the mount. */
-static enum exit_code lock_dead(const struct mounted *m)
-{
-	if (stale_heal(m->dir) > 0)
-		return msg_fail(EXIT_FAILED,
-				"%s: the daemon of the mount there had died; "
-				"unmounted it; what was not sealed is lost",
-				m->dir);
-	return msg_fail(EXIT_FAILED,
-			"%s: its daemon has died, and the mount cannot be "
-			"ended; run 'umount %s'",
-			m->dir, m->dir);
-}
-
-/* Have the daemon of c's target do word. */
-static enum exit_code tell_daemon(const struct command_line *c,
-				  const char *word, const char *done)
-{
-	struct control_answer answer = {0};
-	const struct mounted *target;
+	const struct mounted *target = NULL;
 	struct mounted *m = NULL;
-	enum exit_code code;
-	int err = mounts_read(&m);
+	enum exit_code code = tell_find(&target, &m, c);
 
-	if (err != 0)
-		return msg_fail(EXIT_FAILED, "cannot read the mount table: %s",
-				msg_error(err));
-	code = target_find(&target, m, target_name(c));
-	if (code == EXIT_DONE) {
-		err = control_ask(&answer, target->owner, target->dev, word);
-		if (err == 0)
-			err = answer.err;
-		/* It may also die while it is asked. */
-		if (err != 0 && strcmp(word, "lock") == 0 &&
-		    stale_is_dead(target))
-			code = lock_dead(target);
-		else
-			code = complain(err, target, word);
-		/* Its keeper has, unless that had died before. */
-		if (code == EXIT_DONE && strcmp(word, "lock") == 0)
-			(void)stale_heal(target->dir);
-	}
+	if (code == EXIT_DONE)
+		code = tell_failure(tell_daemon(target, "save"), target,
+				    "save");
 	if (code == EXIT_DONE && !c->quiet)
-		(void)printf("%s: %s\n", target->vault, done);
-	free(answer.body);
+		(void)printf("%s: saved\n", target->vault);
 	mounts_free(m);
 	return code;
 }
 
-enum exit_code cmd_lock(const struct command_line *c)
-{
-	return tell_daemon(c, "lock", "locked");
-}
-
-enum exit_code cmd_save(const struct command_line *c)
-{
-	return tell_daemon(c, "save", "saved");
-}
-
 enum exit_code cmd_status(const struct command_line *c)
 {
-	const char *name = target_name(c);
+	const char *name = tell_name(c);
 	const struct mounted *one = NULL;
 	struct mounted *m = NULL;
 	enum exit_code code = EXIT_DONE;

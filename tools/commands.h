@@ -14,7 +14,7 @@ struct command_line {
 	const char *passfile, *passfd, *passcmd; /* or NULL */
 	const char *options;			 /* -o, or NULL */
 	const char *generation;			 /* --generation, or NULL */
-	bool json, quiet;
+	bool json, kill, discard, quiet;
 	int argc; /* what is left */
 	char **argv;
 };

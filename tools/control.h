@@ -76,6 +76,7 @@ void control_forget(uid_t owner, dev_t dev);
 struct control_answer {
 	int err;    /* 0 or -errno */
 	char *body; /* "key=value" lines; malloc'd */
+	pid_t pid;  /* of who listens there; 0 if it is not in our sight */
 };
 
 /* More than any daemon says. */
@@ -96,6 +97,7 @@ void control_text(char *ret, size_t len, const char *body, const char *key);
 /* A request that is under way. */
 struct control_call {
 	int fd, peer;
+	pid_t pid;  /* of who listens, or 0 */
 	char *text; /* of the answer, so far */
 	size_t len;
 };

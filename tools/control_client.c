@@ -98,15 +98,15 @@ void control_forget(uid_t owner, dev_t dev)
 			(void)unlink(a.sun_path);
 }
 
-/* A pidfd of the process that listens behind fd, or negative. */
-static int open_peer(int fd)
+/* The process that listens behind fd, or 0. */
+static pid_t peer_of(int fd)
 {
 	struct ucred peer;
 	socklen_t len = sizeof(peer);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0)
-		return -errno;
-	return (int)syscall(SYS_pidfd_open, peer.pid, 0);
+		return 0;
+	return peer.pid;
 }
 
 /* Milliseconds of a clock that nobody sets. */
@@ -168,9 +168,10 @@ static int call(struct control_call *ret, uid_t owner, const char *name,
 
 	if (c.fd < 0)
 		return c.fd;
+	c.pid = peer_of(c.fd);
 	/* After a lock, its end is waited for. */
 	if (strcmp(word, "lock") == 0)
-		c.peer = open_peer(c.fd);
+		c.peer = (int)syscall(SYS_pidfd_open, c.pid, 0);
 	err = send_word(c.fd, word, with);
 	if (err != 0)
 		control_hang_up(&c);
@@ -231,7 +232,10 @@ int control_wait(struct control_answer *ret, struct control_call *c,
 				  now_ms() + INT64_C(1000) * EXIT_SECONDS);
 	text = c->text;
 	c->text = NULL;
-	return control_parse(ret, text);
+	err = control_parse(ret, text);
+	if (err == 0)
+		ret->pid = c->pid;
+	return err;
 }
 
 void control_hang_up(struct control_call *c)

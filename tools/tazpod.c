@@ -16,6 +16,8 @@ static const struct option long_options[] = {
 	{"passcmd", required_argument, NULL, 'c'},
 	{"options", required_argument, NULL, 'o'},
 	{"generation", required_argument, NULL, 'g'},
+	{"kill", no_argument, NULL, 'k'},
+	{"discard", no_argument, NULL, 'D'},
 	{"json", no_argument, NULL, 'j'},
 	{"quiet", no_argument, NULL, 'q'},
 	{"help", no_argument, NULL, 'h'},
@@ -31,7 +33,7 @@ static const struct command {
 	{"create", "[VAULT]", "make a new, empty vault", "vpdcqh", 1,
 	 cmd_create},
 	{"unlock", "[VAULT [DIR]]", "mount a vault", "vmpdcoqh", 2, cmd_unlock},
-	{"lock", "[DIR|VAULT]", "save a vault and end its mount", "vmqh", 1,
+	{"lock", "[DIR|VAULT]", "save a vault and end its mount", "vmkDqh", 1,
 	 cmd_lock},
 	{"save", "[DIR|VAULT]", "seal the vault now", "vmqh", 1, cmd_save},
 	{"status", "[DIR|VAULT]", "show what is mounted", "vmjh", 1,
@@ -84,6 +86,10 @@ static bool set_option(struct command_line *c, int letter)
 
 	if (letter == 'j')
 		c->json = true;
+	else if (letter == 'k')
+		c->kill = true;
+	else if (letter == 'D')
+		c->discard = true;
 	else if (letter == 'q')
 		c->quiet = true;
 	else if (at != NULL)

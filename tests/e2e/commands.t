@@ -180,7 +180,9 @@ holder=$!
 wait_for 10 test -e "$M/held"
 pid=$(daemon_of "$M")
 run "$TAZPOD" lock "$M"
-is "$status $(cat "$W/err")" "0 " "lock works though a file is held open"
+like "$status $(cat "$W/err")" \
+	"^0 tazpod: still held by .* \\(pid $holder\\): $M/file and 2 more\$" \
+	"lock works though a file is held open, and says who holds it"
 fails "its daemon has gone" alive "$pid"
 fails "and its mount" is_mounted "$M"
 echo >"$W/go"
