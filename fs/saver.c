@@ -476,8 +476,8 @@ struct saver_state saver_state(const struct saver *s)
 	state.dirty = is_dirty(s);
 	state.beside = is_beside(s);
 	/* The job is the sealing thread's, but what it is for is settled. */
+	state.disk_ms = state.busy ? ms_since(&s->begun) : 0;
 	state.busy = state.busy && s->job.look == SEALING_DO;
-	state.busy_ms = state.busy ? ms_since(&s->begun) : 0;
 	return state;
 }
 

@@ -27,7 +27,7 @@ typedef void saver_fn(void *ctx, int err);
 struct saver_state {
 	bool dirty;	  /* the tree has changes that no seal holds */
 	bool busy;	  /* a seal is under way */
-	uint64_t busy_ms; /* ... since when */
+	uint64_t disk_ms; /* since that, or a look at the disk, has begun */
 	int error;	  /* of the last seal: 0 or -errno */
 	bool beside;	  /* but all there is is kept beside the file that was
 			     put in our place */

@@ -138,18 +138,27 @@ static int set_secretmem(struct options *o, const char *value)
 	return 0;
 }
 
+/* Who means never can say so. */
+static int set_seal_ms(uint32_t *ret, const char *value)
+{
+	const uint32_t most = 86400000;
+	int err = options_duration(ret, value);
+
+	return err == 0 && *ret > most ? -EINVAL : err;
+}
+
 static int set_seal(struct options *o, const char *value)
 {
 	o->seal.off = strcmp(value, "off") == 0;
 	o->seal.close = strcmp(value, "close") == 0;
 	if (o->seal.off || o->seal.close)
 		return 0;
-	return options_duration(&o->seal.quiet_ms, value);
+	return set_seal_ms(&o->seal.quiet_ms, value);
 }
 
 static int set_seal_max(struct options *o, const char *value)
 {
-	return options_duration(&o->seal.most_ms, value);
+	return set_seal_ms(&o->seal.most_ms, value);
 }
 
 static int set_keep(struct options *o, const char *value)

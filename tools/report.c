@@ -35,8 +35,8 @@ void report_print(FILE *out, const struct report *r)
 	(void)fprintf(out, "read_only=%d\n", r->read_only);
 	(void)fprintf(out, "dirty=%d\n", r->saver.dirty);
 	(void)fprintf(out, "sealing=%d\n", r->saver.busy);
-	(void)fprintf(out, "sealing_ms=%llu\n",
-		      (unsigned long long)r->saver.busy_ms);
+	(void)fprintf(out, "disk_ms=%llu\n",
+		      (unsigned long long)r->saver.disk_ms);
 	(void)fprintf(out, "last_error=%d\n", -r->saver.error);
 	(void)fprintf(out, "used_bytes=%llu\nlimit_bytes=%llu\n",
 		      (unsigned long long)r->usage.used.bytes,

@@ -39,7 +39,7 @@ static void say_why(const struct mounted *m, const char *word)
 	int err = control_ask(&answer, m->owner, m->dev, "status");
 
 	if (err == 0)
-		ms = control_number(answer.body, "sealing_ms");
+		ms = control_number(answer.body, "disk_ms");
 	if (err != 0)
 		msg_say("%s: waiting: its daemon (pid %d) does not answer",
 			m->dir, answer.pid);

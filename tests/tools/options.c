@@ -116,6 +116,8 @@ static void refuses_unknown_options_and_bad_values(void **state)
 		"uid=4294967295", "gid=1 ",   "umask=8",  "umask=1000",
 		"umask=-1",	  "passfd=",  "passfd=x", "passfd=-1",
 		"passfile=",	  "passcmd=", "sizes=1",  "passphrase=x",
+		"seal=25h",	  "idle=",    "idle=0",	  "idle=31d",
+		"ttl=0",	  "notify=",  "suspend=", "session=never",
 	};
 
 	(void)state;
@@ -163,9 +165,17 @@ static void times_have_units(void **state)
 		const char *text;
 		uint32_t ms;
 	} good[] = {
-		{"0", 0},	 {"0ms", 0},	    {"200ms", 200},
-		{"1", 1000},	 {"1s", 1000},	    {"5m", 300000},
-		{"2h", 7200000}, {"24h", 86400000}, {"86400000ms", 86400000},
+		{"0", 0},
+		{"0ms", 0},
+		{"200ms", 200},
+		{"1", 1000},
+		{"1s", 1000},
+		{"5m", 300000},
+		{"2h", 7200000},
+		{"24h", 86400000},
+		{"86400000ms", 86400000},
+		{"25h", 90000000},
+		{"30d", 2592000000},
 	};
 	static const char *const bad[] = {
 		"",
@@ -176,10 +186,11 @@ static void times_have_units(void **state)
 		" 1s",
 		"1 s",
 		"1S",
-		"1d",
+		"1w",
 		"1ms ",
-		"25h",
-		"86400001ms",
+		"31d",
+		"721h",
+		"2592000001ms",
 		"1.5s",
 		"99999999999999999999s",
 		/* Would be small in 32 bits. */

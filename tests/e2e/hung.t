@@ -1,0 +1,171 @@
+#!/bin/sh
+# A vault whose disk does not answer: whoever uses the mount goes on, all that
+# waits says for what, and can be given up.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+need_fuse
+need_root
+
+V=$W/disk/vault
+M=$W/m
+mkdir "$W/behind" "$W/disk" "$M"
+
+# Everything here has an end, so that a defect is a failure and no hang.
+soon()
+{
+	timeout -k 1 5 "$@"
+}
+
+"$B/tests/probe/mirror" "$W/behind" "$W/disk" &
+mirror=$!
+wait_for 10 mountpoint -q "$W/disk" || skip_all "no second filesystem"
+# Nobody could unmount it else.
+(
+	sleep 120
+	kill -CONT "$mirror"
+) >/dev/null 2>&1 &
+guard=$!
+new_vault "$V"
+
+hang()
+{
+	kill -STOP "$mirror"
+}
+
+go_on()
+{
+	kill -CONT "$mirror"
+}
+
+# mapped FILE TEXT: write it through a mapping.
+cat >"$W/mapped.py" <<'END'
+import mmap, os, sys
+fd = os.open(sys.argv[1], os.O_RDWR)
+m = mmap.mmap(fd, 0, mmap.MAP_SHARED)
+m[0:4] = b"more"
+END
+
+is_sealing()
+{
+	[ "$(soon "$TAZPOD" status "$M" | sed -n 's/^state *//p')" = sealing ]
+}
+
+for options in "" writeback nocache seal=close; do
+	with="with ${options:-nothing}"
+	mount_vault "$V" "$M" "$options"
+	mkdir "$M/folder"
+	echo before >"$M/file"
+	sync "$M/file"
+	hang
+
+	## Requests
+
+	[ "$options" = seal=close ] || {
+		holds "$with: a file is written" \
+			soon sh -c "echo now >'$M/new'"
+		is "$(soon cat "$M/new")" now "$with: and read"
+		wait_for 10 is_sealing
+		is "$(soon "$TAZPOD" status "$M" | sed -n 's/^state *//p')" \
+			sealing "$with: a seal waits for the disk"
+		holds "$with: meanwhile files are written" \
+			soon sh -c "for i in 1 2 3; do echo \$i >>'$M/new'; done"
+	}
+	is "$(soon cat "$M/file")" before "$with: what was there is read"
+	holds "$with: names change" soon mv "$M/file" "$M/folder/file"
+	holds "$with: a folder is listed" soon ls "$M/folder"
+	holds "$with: attributes change" soon chmod 600 "$M/folder/file"
+	# Nor can a mapping be shared under direct I/O; to close it seals.
+	case $options in nocache | seal=close) ;; *)
+		holds "$with: a mapping is written" \
+			soon "$PY" "$W/mapped.py" "$M/folder/file"
+		;;
+	esac
+	holds "$with: status answers" soon "$TAZPOD" status "$M"
+
+	## Who waits for the disk
+
+	begin=$(now_ms)
+	run timeout -k 10 1 sync "$M/folder"
+	took=$(($(now_ms) - begin))
+	is "$status" 124 "$with: an fsync waits"
+	[ "$took" -lt 4000 ] && ok "$with: and can be interrupted" ||
+		not_ok "$with: and can be interrupted" "$took ms"
+	run timeout -k 1 4 "$TAZPOD" lock "$M"
+	is "$status" 124 "$with: a lock waits"
+	like "$(cat "$W/err")" \
+		"^tazpod: $V: waiting for its disk, which has not finished a save in [0-9]+ s; .*lock --discard" \
+		"$with: and says for what"
+	run timeout -k 1 4 "$TAZPOD" save "$M"
+	like "$(cat "$W/err")" "waiting for its disk.*does no harm$" \
+		"$with: so does a save"
+	is "$(soon cat "$M/folder/file" | tail -c 1 | wc -l)" 1 \
+		"$with: and files are read"
+
+	## The disk is back
+
+	go_on
+	pid=$(daemon_of "$M")
+	holds "$with: what was asked for is done when the disk is back" \
+		wait_for 20 gone "$pid"
+	mount_vault "$V" "$M"
+	is "$(cat "$M/folder/file" 2>/dev/null | wc -c)" 7 \
+		"$with: nothing is lost"
+	[ "$options" = seal=close ] ||
+		is "$(echo $(cat "$M/new"))" "now 1 2 3" \
+			"$with: nor what was written meanwhile"
+	rm -rf "$M/new" "$M/folder"
+	lock "$M"
+done
+
+## Lock at once, whatever the disk does
+
+mount_vault "$V" "$M"
+echo sealed >"$M/file"
+sync "$M/file"
+exec 8<"$M/file"
+hang
+echo unsealed >"$M/file"
+wait_for 10 is_sealing
+pid=$(daemon_of "$M")
+begin=$(now_ms)
+run soon "$TAZPOD" lock --discard "$M"
+took=$(($(now_ms) - begin))
+is "$status $(cat "$W/out")" "0 $V: locked, without a save" \
+	"lock --discard does not wait for the disk"
+[ "$took" -lt 1500 ] && ok "it is quick" || not_ok "it is quick" "$took ms"
+fails "the mount is gone" is_mounted "$M"
+fails "and nothing can be read" soon cat <&8
+exec 8<&-
+# The process waits for the disk with the kernel's patience, but has nothing.
+go_on
+holds "the daemon is gone once the disk is back" wait_for 20 gone "$pid"
+mount_vault "$V" "$M"
+like "$(cat "$M/file")" '^(un)?sealed$' "the vault is whole"
+is "$(ls -A "$M")" file "and has what it had"
+lock "$M"
+
+# Of a clean one, too, nothing is waited for but to lock it.
+mount_vault "$V" "$M"
+hang
+holds "a clean one: read" soon cat "$M/file"
+run timeout -k 10 1 sync "$M/file"
+is "$status" 124 "a clean one: even to say that all is saved takes a look"
+holds "a clean one: read again" soon ls -l "$M"
+holds "a clean one: --discard" soon "$TAZPOD" lock -q --discard "$M"
+go_on
+
+## A daemon that does not answer
+
+mount_vault "$V" "$M"
+pid=$(daemon_of "$M")
+kill -STOP "$pid"
+run timeout -k 1 15 "$TAZPOD" status "$M"
+like "$status $(cat "$W/out")" 'does not answer' \
+	"a daemon that is stopped: status says so"
+kill -CONT "$pid"
+lock "$M"
+
+kill "$guard" 2>/dev/null
+umount "$W/disk"
+wait "$mirror" 2>/dev/null
+done_testing
