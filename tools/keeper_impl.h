@@ -5,12 +5,14 @@
 /* What the daemon and its keeper say to each other, a datagram each. */
 
 #include <limits.h>
+#include <sys/types.h>
 
 enum keeper_word { KEEPER_WATCH, KEEPER_MOUNTED, KEEPER_GONE, KEEPER_UNMOUNT };
 
 struct keeper_message {
 	enum keeper_word word;
 	int mount_id;	      /* KEEPER_MOUNTED */
+	dev_t dev;	      /* KEEPER_MOUNTED */
 	char vault[PATH_MAX]; /* KEEPER_WATCH */
 	char dir[PATH_MAX];   /* KEEPER_WATCH, KEEPER_UNMOUNT */
 };

@@ -165,20 +165,57 @@ int mounts_find(char **ret, int id)
 	return err;
 }
 
-bool mounts_is_busy(int id, dev_t dev)
+/* The mount with that id, or NULL. */
+static struct libmnt_fs *by_id(struct libmnt_table *table, int id)
 {
-	struct libmnt_table *table = mnt_new_table_from_file(mountinfo);
+	struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
+	struct libmnt_fs *fs, *found = NULL;
+
+	while (iter != NULL && mnt_table_next_fs(table, iter, &fs) == 0)
+		if (mnt_fs_get_id(fs) == id)
+			found = fs;
+	mnt_free_iter(iter);
+	return found;
+}
+
+/* Is fs another's, and in the mount with that id, or in a part of it there? */
+static bool is_guest(struct libmnt_table *table, struct libmnt_fs *fs, int id,
+		     dev_t dev)
+{
+	enum { DEPTH_MAX = 64 }; /* the root of all may be its own parent */
+	int depth = 0;
+
+	if (mnt_fs_get_devno(fs) == dev)
+		return false;
+	do
+		fs = by_id(table, mnt_fs_get_parent_id(fs));
+	while (fs != NULL && mnt_fs_get_id(fs) != id &&
+	       mnt_fs_get_devno(fs) == dev && depth++ < DEPTH_MAX);
+	return fs != NULL && mnt_fs_get_id(fs) == id;
+}
+
+bool mounts_is_busy_in(FILE *f, int id, dev_t dev)
+{
+	struct libmnt_table *table = parse_table(f);
 	struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
 	struct libmnt_fs *fs;
-	bool found = false;
+	bool found = table == NULL || iter == NULL;
 
-	while (table != NULL && iter != NULL &&
-	       mnt_table_next_fs(table, iter, &fs) == 0)
-		found = found || (mnt_fs_get_parent_id(fs) == id &&
-				  mnt_fs_get_devno(fs) != dev);
+	while (!found && mnt_table_next_fs(table, iter, &fs) == 0)
+		found = is_guest(table, fs, id, dev);
 	mnt_free_iter(iter);
 	mnt_unref_table(table);
 	return found;
+}
+
+bool mounts_is_busy(int id, dev_t dev)
+{
+	FILE *f = fopen(mountinfo, "re");
+	const bool busy = f != NULL && mounts_is_busy_in(f, id, dev);
+
+	if (f != NULL)
+		(void)fclose(f);
+	return busy;
 }
 
 void mounts_free(struct mounted *list)
