@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "mounts.h"
 
+#include "table.h"
+
 #include <errno.h>
 #include <libmount.h>
 #include <stdbool.h>
@@ -9,18 +11,6 @@
 #include <unistd.h>
 
 static const char mountinfo[] = "/proc/self/mountinfo";
-
-/* Read what f has, as the kernel writes it.  NULL on any error. */
-static struct libmnt_table *parse_table(FILE *f)
-{
-	struct libmnt_table *table = f != NULL ? mnt_new_table() : NULL;
-
-	if (table != NULL && mnt_table_parse_stream(table, f, mountinfo) != 0) {
-		mnt_unref_table(table);
-		table = NULL;
-	}
-	return table;
-}
 
 /* Put a mount before *list. */
 static int add(struct mounted **list, struct libmnt_fs *fs)
@@ -45,7 +35,7 @@ static int add(struct mounted **list, struct libmnt_fs *fs)
 
 int mounts_parse(struct mounted **ret, FILE *f)
 {
-	struct libmnt_table *table = parse_table(f);
+	struct libmnt_table *table = table_parse(f);
 	struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
 	struct mounted *list = NULL;
 	struct libmnt_fs *fs;
@@ -136,7 +126,7 @@ static bool is_hidden(struct libmnt_table *table, struct libmnt_iter *iter,
 
 int mounts_find_in(char **ret, FILE *f, int id)
 {
-	struct libmnt_table *table = parse_table(f);
+	struct libmnt_table *table = table_parse(f);
 	struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
 	struct libmnt_fs *fs, *ours = NULL;
 	int err = table != NULL && iter != NULL ? -ENOENT : -EIO;
@@ -165,19 +155,6 @@ int mounts_find(char **ret, int id)
 	return err;
 }
 
-/* The mount with that id, or NULL. */
-static struct libmnt_fs *by_id(struct libmnt_table *table, int id)
-{
-	struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
-	struct libmnt_fs *fs, *found = NULL;
-
-	while (iter != NULL && mnt_table_next_fs(table, iter, &fs) == 0)
-		if (mnt_fs_get_id(fs) == id)
-			found = fs;
-	mnt_free_iter(iter);
-	return found;
-}
-
 /* Is fs another's, and in the mount with that id, or in a part of it there? */
 static bool is_guest(struct libmnt_table *table, struct libmnt_fs *fs, int id,
 		     dev_t dev)
@@ -188,7 +165,7 @@ static bool is_guest(struct libmnt_table *table, struct libmnt_fs *fs, int id,
 	if (mnt_fs_get_devno(fs) == dev)
 		return false;
 	do
-		fs = by_id(table, mnt_fs_get_parent_id(fs));
+		fs = table_find(table, mnt_fs_get_parent_id(fs));
 	while (fs != NULL && mnt_fs_get_id(fs) != id &&
 	       mnt_fs_get_devno(fs) == dev && depth++ < DEPTH_MAX);
 	return fs != NULL && mnt_fs_get_id(fs) == id;
@@ -196,7 +173,7 @@ static bool is_guest(struct libmnt_table *table, struct libmnt_fs *fs, int id,
 
 bool mounts_is_busy_in(FILE *f, int id, dev_t dev)
 {
-	struct libmnt_table *table = parse_table(f);
+	struct libmnt_table *table = table_parse(f);
 	struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
 	struct libmnt_fs *fs;
 	bool found = table == NULL || iter == NULL;

@@ -2,6 +2,7 @@
 #include "renew.h"
 
 #include "alike.h"
+#include "table.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -29,18 +30,6 @@ struct renewal {
 	bool has_copy; /* somewhere */
 	bool has_else; /* something that would suffer */
 };
-
-static struct libmnt_fs *by_id(struct libmnt_table *t, int id)
-{
-	struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
-	struct libmnt_fs *fs, *found = NULL;
-
-	while (iter != NULL && mnt_table_next_fs(t, iter, &fs) == 0)
-		if (mnt_fs_get_id(fs) == id)
-			found = fs;
-	mnt_free_iter(iter);
-	return found;
-}
 
 /* What path has below folder, from a slash on, or NULL if it is not in it. */
 static const char *rest_of(const char *path, const char *folder)
@@ -87,7 +76,7 @@ static bool is_copy(const struct renewal *r, struct libmnt_fs *fs)
 static void judge_one(struct renewal *r, struct libmnt_table *t,
 		      struct libmnt_fs *fs)
 {
-	struct libmnt_fs *parent = by_id(t, mnt_fs_get_parent_id(fs));
+	struct libmnt_fs *parent = table_find(t, mnt_fs_get_parent_id(fs));
 	const char *root = mnt_fs_get_root(fs);
 	struct place at;
 
@@ -110,20 +99,15 @@ static void judge_one(struct renewal *r, struct libmnt_table *t,
 /* The table of that process, or NULL. */
 static struct libmnt_table *read_table(const char *pid)
 {
-	struct libmnt_table *t = NULL;
+	struct libmnt_table *t;
 	char path[NAME_MAX + 32];
 	FILE *f;
 
 	(void)snprintf(path, sizeof(path), "/proc/%s/mountinfo", pid);
 	f = fopen(path, "re");
-	if (f == NULL)
-		return NULL;
-	t = mnt_new_table();
-	if (t != NULL && mnt_table_parse_stream(t, f, path) != 0) {
-		mnt_unref_table(t);
-		t = NULL;
-	}
-	(void)fclose(f);
+	t = table_parse(f);
+	if (f != NULL)
+		(void)fclose(f);
 	return t;
 }
 
@@ -197,7 +181,8 @@ static bool find_place(struct renewal *r)
 {
 	struct libmnt_table *t = read_table("self");
 	const bool found =
-		t != NULL && locate(&r->place, by_id(t, r->mount_id), r->dir);
+		t != NULL &&
+		locate(&r->place, table_find(t, r->mount_id), r->dir);
 
 	mnt_unref_table(t);
 	return found;

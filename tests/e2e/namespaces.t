@@ -319,6 +319,12 @@ $(ls -A "$H/home")" "new m" "though it is another, and nothing lies beside it"
 	let_go
 done
 
+nobody_mounts
+held two apart "$PY" "$W/hold.py" "$W/over" "$W/two"
+nobody_by_lock
+is "$(left "$holder" "$H/vault")" 0 "so is one that the user may not enter"
+let_go
+
 # Its own copies elsewhere, in a namespace of its own.
 nobody_mounts
 mount --bind "$N" "$W/bound"
