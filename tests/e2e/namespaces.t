@@ -224,13 +224,12 @@ let_go
 
 mount_vault "$V" "$M"
 held one apart "$PY" "$W/hold.py" "$W/over" "$W/one"
-: >"$W/space"
-mount --bind "/proc/$holder/ns/mnt" "$W/space"
+exec 7<"/proc/$holder/ns/mnt"
 let_go
 lock "$M"
 in_space()
 {
-	nsenter --mount="$W/space" grep -c " fuse.tazpodfs $V " \
+	nsenter --mount="/proc/$$/fd/7" grep -c " fuse.tazpodfs $V " \
 		/proc/self/mountinfo
 }
 case $(uname -r) in
@@ -241,7 +240,7 @@ case $(uname -r) in
 	is "$(in_space)" 0 "a namespace without processes has none left either"
 	;;
 esac
-umount "$W/space"
+exec 7<&-
 
 ## Locked in place
 
