@@ -207,7 +207,7 @@ static int find_mount(struct daemon *d)
 		d->mount_id = ours->id;
 		/* Without such a table, umount(8) returns before the last
 		 * seal. */
-		(void)keeper_mounted(d->keeper, d->mount_id);
+		(void)keeper_mounted(d->keeper, d->mount_id, d->dev);
 	}
 	mounts_free(m);
 	return err == 0 && ours == NULL ? -ENOENT : err;

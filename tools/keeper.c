@@ -133,10 +133,10 @@ int keeper_watch(struct keeper *k, const char *vault, const char *dir)
 	return err == 0 ? say(k, &m, -1) : err;
 }
 
-int keeper_mounted(struct keeper *k, int mount_id)
+int keeper_mounted(struct keeper *k, int mount_id, dev_t dev)
 {
-	const struct keeper_message m = {.word = KEEPER_MOUNTED,
-					 .mount_id = mount_id};
+	const struct keeper_message m = {
+		.word = KEEPER_MOUNTED, .mount_id = mount_id, .dev = dev};
 
 	return ask(k, &m, -1);
 }

@@ -7,12 +7,16 @@
  * socket to it.  The daemon confines itself (sandbox.h) so that it can neither
  * mount nor unmount nor run anything; the keeper unmounts for it, and writes
  * umount(8)'s table (utab.h).  When the daemon dies before it has unmounted,
- * the keeper does that at once, so that the folder is usable again.  It never
- * unmounts what is alive or another's (stale.h), and ends with the daemon.
+ * the keeper does that at once, so that the folder is usable again.  With the
+ * mount go its copies elsewhere and in other mount namespaces (everywhere.h).
+ * It never unmounts what is alive or another's (stale.h), and ends with the
+ * daemon.
  *
  * A keeper that has died is missed at the end only: all calls then say -EPIPE.
  * None waits for longer than KEEPER_SECONDS.
  */
+
+#include <sys/types.h>
 
 enum { KEEPER_SECONDS = 10 };
 
@@ -32,22 +36,23 @@ int keeper_start(struct keeper **ret);
 int keeper_watch(struct keeper *k, const char *vault, const char *dir);
 
 /*
- * It is mounted and has that id (mountinfo).  umount(8)'s table, if this is
- * root, has an entry for it when this returns.  0, -EPIPE, -ETIMEDOUT, or the
- * errors of utab_add(), for a mount that works all the same.
+ * It is mounted and has that id and device number (mountinfo).  umount(8)'s
+ * table, if this is root, has an entry for it when this returns.  0, -EPIPE,
+ * -ETIMEDOUT, or the errors of utab_add(), for a mount that works all the same.
  */
-int keeper_mounted(struct keeper *k, int mount_id);
+int keeper_mounted(struct keeper *k, int mount_id, dev_t dev);
 
 /*
- * Somebody else has unmounted it: there is nothing to be unmounted any more.
- * Waits for nothing.
+ * Somebody else has unmounted it, or ended its connection: what there still is
+ * of it is unmounted when the daemon ends.  Waits for nothing.
  */
 void keeper_gone(struct keeper *k);
 
 /*
- * Unmount what is at dir, also while files in it are open.  root, if it is not
- * negative, is a descriptor (O_PATH) of its root, which cannot be mistaken for
- * another.  0, -EPIPE, -ETIMEDOUT, or the error of unmounting.
+ * Unmount what is at dir, also while files in it are open, and its copies; its
+ * connection has ended.  root, if it is not negative, is a descriptor (O_PATH)
+ * of its root, which cannot be mistaken for another; without it copies are left
+ * for the end.  0, -EPIPE, -ETIMEDOUT, or the error of unmounting.
  */
 int keeper_unmount(struct keeper *k, const char *dir, int root);
 

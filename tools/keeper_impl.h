@@ -5,6 +5,7 @@
 /* What the daemon and its keeper say to each other, a datagram each. */
 
 #include <limits.h>
+#include <sys/types.h>
 
 enum keeper_word {
 	KEEPER_WATCH,
@@ -17,6 +18,7 @@ enum keeper_word {
 struct keeper_message {
 	enum keeper_word word;
 	int mount_id;			   /* KEEPER_MOUNTED */
+	dev_t dev;			   /* KEEPER_MOUNTED */
 	char vault[PATH_MAX];		   /* KEEPER_WATCH */
 	char dir[PATH_MAX];		   /* KEEPER_WATCH, KEEPER_UNMOUNT */
 	char command[PATH_MAX], text[256]; /* KEEPER_NOTIFY */

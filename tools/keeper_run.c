@@ -4,6 +4,7 @@
 
 #include "caps.h"
 #include "detach.h"
+#include "everywhere.h"
 #include "mounts.h"
 #include "run.h"
 #include "stale.h"
@@ -35,6 +36,7 @@ enum {
 struct kept {
 	bool is_mounted; /* may be: nobody has said that it has gone */
 	int mount_id;	 /* -1: not known */
+	dev_t dev;	 /* 0: not known, or all of it has been seen to */
 	char vault[PATH_MAX], dir[PATH_MAX];
 	pid_t notifier; /* the command that was told last, or 0 */
 };
@@ -42,8 +44,10 @@ struct kept {
 /* Root unmounts by itself; others need fusermount3, which is setuid. */
 static void drop_rights(void)
 {
-	/* To unmount, and to find what users have closed to others. */
-	static const unsigned needed[] = {CAP_SYS_ADMIN, CAP_DAC_READ_SEARCH};
+	/* To unmount, and to find what users have closed to others; to see
+	 * which namespaces processes have, and to enter them. */
+	static const unsigned needed[] = {CAP_SYS_ADMIN, CAP_DAC_READ_SEARCH,
+					  CAP_SYS_PTRACE, CAP_SYS_CHROOT};
 
 	if (geteuid() != 0)
 		return;
@@ -150,6 +154,16 @@ static void notify(struct kept *k, const char *command, const char *text)
 		k->notifier = 0;
 }
 
+/* And nowhere else.  dir is where it was. */
+static void forget_copies(struct kept *k, const char *dir)
+{
+	const struct remains r = {k->vault, dir, k->dev};
+
+	if (k->dev != 0)
+		everywhere_unmount(&r);
+	k->dev = 0;
+}
+
 static void obey(struct kept *k, const struct keeper_message *m, int fd)
 {
 	int err = 0;
@@ -162,6 +176,7 @@ static void obey(struct kept *k, const struct keeper_message *m, int fd)
 		break;
 	case KEEPER_MOUNTED:
 		k->mount_id = m->mount_id;
+		k->dev = m->dev;
 		if (geteuid() == 0)
 			err = utab_add(k->vault, k->dir);
 		answer(m->word, err);
@@ -173,6 +188,9 @@ static void obey(struct kept *k, const struct keeper_message *m, int fd)
 		err = detach(m->dir, fd);
 		if (err == 0)
 			forget(k);
+		/* The descriptor keeps its number from being another's. */
+		if (fd >= 0)
+			forget_copies(k, m->dir);
 		answer(m->word, err);
 		break;
 	case KEEPER_NOTIFY:
@@ -226,5 +244,6 @@ _Noreturn void keeper_run(int fd)
 	/* The socket closes a moment before the mount dies. */
 	while (k.is_mounted && clear_away(&k) && steps++ < DYING_STEPS)
 		(void)nanosleep(&step, NULL);
+	forget_copies(&k, k.dir);
 	_exit(0);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "mounts.h"
 
+#include "table.h"
+
 #include <errno.h>
 #include <libmount.h>
 #include <stdbool.h>
@@ -9,18 +11,6 @@
 #include <unistd.h>
 
 static const char mountinfo[] = "/proc/self/mountinfo";
-
-/* Read what f has, as the kernel writes it.  NULL on any error. */
-static struct libmnt_table *parse_table(FILE *f)
-{
-	struct libmnt_table *table = f != NULL ? mnt_new_table() : NULL;
-
-	if (table != NULL && mnt_table_parse_stream(table, f, mountinfo) != 0) {
-		mnt_unref_table(table);
-		table = NULL;
-	}
-	return table;
-}
 
 /* Put a mount before *list. */
 static int add(struct mounted **list, struct libmnt_fs *fs)
@@ -45,7 +35,7 @@ static int add(struct mounted **list, struct libmnt_fs *fs)
 
 int mounts_parse(struct mounted **ret, FILE *f)
 {
-	struct libmnt_table *table = parse_table(f);
+	struct libmnt_table *table = table_parse(f);
 	struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
 	struct mounted *list = NULL;
 	struct libmnt_fs *fs;
@@ -136,7 +126,7 @@ static bool is_hidden(struct libmnt_table *table, struct libmnt_iter *iter,
 
 int mounts_find_in(char **ret, FILE *f, int id)
 {
-	struct libmnt_table *table = parse_table(f);
+	struct libmnt_table *table = table_parse(f);
 	struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
 	struct libmnt_fs *fs, *ours = NULL;
 	int err = table != NULL && iter != NULL ? -ENOENT : -EIO;
@@ -183,20 +173,44 @@ bool mounts_have(int id)
 	return found;
 }
 
-bool mounts_is_busy(int id, dev_t dev)
+/* Is fs another's, and in the mount with that id, or in a part of it there? */
+static bool is_guest(struct libmnt_table *table, struct libmnt_fs *fs, int id,
+		     dev_t dev)
 {
-	struct libmnt_table *table = mnt_new_table_from_file(mountinfo);
+	enum { DEPTH_MAX = 64 }; /* the root of all may be its own parent */
+	int depth = 0;
+
+	if (mnt_fs_get_devno(fs) == dev)
+		return false;
+	do
+		fs = table_find(table, mnt_fs_get_parent_id(fs));
+	while (fs != NULL && mnt_fs_get_id(fs) != id &&
+	       mnt_fs_get_devno(fs) == dev && depth++ < DEPTH_MAX);
+	return fs != NULL && mnt_fs_get_id(fs) == id;
+}
+
+bool mounts_is_busy_in(FILE *f, int id, dev_t dev)
+{
+	struct libmnt_table *table = table_parse(f);
 	struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
 	struct libmnt_fs *fs;
-	bool found = false;
+	bool found = table == NULL || iter == NULL;
 
-	while (table != NULL && iter != NULL &&
-	       mnt_table_next_fs(table, iter, &fs) == 0)
-		found = found || (mnt_fs_get_parent_id(fs) == id &&
-				  mnt_fs_get_devno(fs) != dev);
+	while (!found && mnt_table_next_fs(table, iter, &fs) == 0)
+		found = is_guest(table, fs, id, dev);
 	mnt_free_iter(iter);
 	mnt_unref_table(table);
 	return found;
+}
+
+bool mounts_is_busy(int id, dev_t dev)
+{
+	FILE *f = fopen(mountinfo, "re");
+	const bool busy = f != NULL && mounts_is_busy_in(f, id, dev);
+
+	if (f != NULL)
+		(void)fclose(f);
+	return busy;
 }
 
 void mounts_free(struct mounted *list)

@@ -56,6 +56,9 @@ bool mounts_have(int id);
  */
 bool mounts_is_busy(int id, dev_t dev);
 
+/* The same, from a table in the form of mountinfo.  True if it is none. */
+bool mounts_is_busy_in(FILE *table, int id, dev_t dev);
+
 /* Release a list.  NULL is a no-op. */
 void mounts_free(struct mounted *list);
 

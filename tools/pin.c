@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,11 +45,7 @@ int pin_new(struct pin **ret, const char *dir, int mount_id)
 	return 0;
 }
 
-/*
- * Is fd in the mount with that id and, unless it is 0, device number?  Nothing
- * is asked of the filesystem.
- */
-static bool is_in(int fd, int mount_id, dev_t dev)
+bool pin_is_in(int fd, int mount_id, dev_t dev)
 {
 	struct statx st;
 
@@ -67,7 +62,7 @@ int pin_open_root(const char *dir, int mount_id, dev_t dev)
 
 	if (fd < 0)
 		return -errno;
-	if (is_in(fd, mount_id, dev))
+	if (pin_is_in(fd, mount_id, dev))
 		return fd;
 	(void)close(fd);
 	return -ENOENT;
@@ -79,7 +74,7 @@ void pin_hold(struct pin *p)
 		return;
 	p->root = openat(p->parent, p->name,
 			 O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (p->root >= 0 && !is_in(p->root, p->mount_id, 0))
+	if (p->root >= 0 && !pin_is_in(p->root, p->mount_id, 0))
 		pin_release(p);
 }
 

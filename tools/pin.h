@@ -9,6 +9,7 @@
  * unmount would return before the last seal.
  */
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct pin;
@@ -33,6 +34,12 @@ void pin_release(struct pin *p);
  * something else, or the -errno of open(2).
  */
 int pin_open_root(const char *dir, int mount_id, dev_t dev);
+
+/*
+ * Is fd in the mount with that id and, unless it is 0, device number?  Nothing
+ * is asked of the filesystem.
+ */
+bool pin_is_in(int fd, int mount_id, dev_t dev);
 
 /* Let go and release p.  NULL is a no-op. */
 void pin_free(struct pin *p);

@@ -19,8 +19,7 @@
 
 enum { STACK_MAX = 64 }; /* more than anybody piles up */
 
-/* Has the daemon of the mount that fd is in gone? */
-static bool is_disconnected(int fd)
+bool stale_is_disconnected(int fd)
 {
 	struct statfs st;
 	int err = fstatfs(fd, &st) != 0 ? errno : 0;
@@ -56,10 +55,10 @@ static int mount_id(int fd)
 static int open_dead(const char *dir, int *id)
 {
 	/* Such a descriptor can be had without asking a daemon. */
-	int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd = open(dir, O_PATH | O_CLOEXEC);
 
 	*id = -1;
-	if (fd >= 0 && is_disconnected(fd))
+	if (fd >= 0 && stale_is_disconnected(fd))
 		*id = mount_id(fd);
 	if (fd >= 0 && *id < 0) {
 		(void)close(fd);

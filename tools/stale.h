@@ -12,6 +12,12 @@
 #include <stdbool.h>
 
 /*
+ * Has the connection ended of the mount that fd, which may be O_PATH, is in?
+ * False also where that cannot be known.
+ */
+bool stale_is_disconnected(int fd);
+
+/*
  * Has m's daemon died?  False also where that cannot be known: root cannot
  * look into the mount of a user.
  */

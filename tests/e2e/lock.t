@@ -147,7 +147,7 @@ daemon=$(daemon_of "$M")
 holds "and locked" timeout 20 "$TAZPOD" lock -q "$M"
 fails "it is gone from where it was" mountpoint -q "$M"
 holds "and its daemon" gone "$daemon"
-umount "$W/bound" 2>/dev/null
+fails "and what was bound elsewhere" is_mounted "$W/bound"
 mount_vault "$V" "$M"
 is "$(cd "$M" && echo ./*)" "./file ./new ./newer ./other ./sub" \
 	"with all that was made"
