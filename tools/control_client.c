@@ -334,6 +334,15 @@ static pid_t gone_pid(const char *name)
 		       : 0;
 }
 
+/* Two places may be the same. */
+static bool is_in(pid_t pid, const pid_t list[], size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (list[i] == pid)
+			return true;
+	return false;
+}
+
 size_t control_list_gone(pid_t list[], size_t max, uid_t owner)
 {
 	char dir[PATH_MAX];
@@ -348,7 +357,8 @@ size_t control_list_gone(pid_t list[], size_t max, uid_t owner)
 		d = opendir(dir);
 		while (d != NULL && count < max && (e = readdir(d)) != NULL) {
 			list[count] = gone_pid(e->d_name);
-			count += list[count] > 0;
+			count += list[count] > 0 &&
+				 !is_in(list[count], list, count);
 		}
 		if (d != NULL)
 			(void)closedir(d);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,6 +139,52 @@ static void print_memory(FILE *out, const char *body)
 			      human(text, encrypted));
 }
 
+/* ms as hours, minutes and seconds, the largest two of them, into buf. */
+static const char *human_ms(char buf[static 32], uint64_t ms)
+{
+	const uint64_t s = (ms + 500) / 1000;
+
+	if (s >= 3600)
+		(void)snprintf(buf, 32, "%" PRIu64 " h %" PRIu64 " min",
+			       s / 3600, s / 60 % 60);
+	else if (s >= 120)
+		(void)snprintf(buf, 32, "%" PRIu64 " min", s / 60);
+	else
+		(void)snprintf(buf, 32, "%" PRIu64 " s", s);
+	return buf;
+}
+
+/* When it is going to lock itself, if it is. */
+static void print_locks(FILE *out, const char *body)
+{
+	const uint64_t leases = control_number(body, "leases");
+	const char *between = "locks       ";
+	char text[32];
+
+	if (control_number(body, "idle_ms") != 0) {
+		(void)fprintf(out, "%sunused for %s", between,
+			      human_ms(text, control_number(body, "idle_ms")));
+		(void)fprintf(
+			out, ": in %s at the earliest",
+			human_ms(text, control_number(body, "idle_left_ms")));
+		between = "\n            ";
+	}
+	if (control_number(body, "ttl_ms") != 0) {
+		(void)fprintf(
+			out, "%sin %s, used or not", between,
+			human_ms(text, control_number(body, "ttl_left_ms")));
+		between = "\n            ";
+	}
+	if (control_number(body, "lease_only") != 0) {
+		(void)fprintf(out, "%swhen the last lease ends", between);
+		between = "\n            ";
+	}
+	if (strchr(between, '\n') != NULL)
+		(void)putc('\n', out);
+	if (leases > 0)
+		(void)fprintf(out, "leases      %" PRIu64 "\n", leases);
+}
+
 static void print_answer(FILE *out, const char *body)
 {
 	char used[32], limit[32];
@@ -158,6 +205,7 @@ static void print_answer(FILE *out, const char *body)
 			      "not kept    %" PRIu64 " sockets or "
 			      "devices\n",
 			      control_number(body, "skipped"));
+	print_locks(out, body);
 	print_memory(out, body);
 	(void)fprintf(out, "daemon      pid %" PRIu64 "\n",
 		      control_number(body, "pid"));
@@ -167,12 +215,16 @@ static void print_answer(FILE *out, const char *body)
 void status_text(FILE *out, const struct mounted *m, const char *body,
 		 bool is_dead)
 {
-	char *vault = clean_path(m->vault), *dir = clean_path(m->dir);
+	char *vault = clean_path(m->vault);
+	char *dir = m->dir != NULL ? clean_path(m->dir) : NULL;
 
-	if (vault != NULL && dir != NULL) {
+	if (vault != NULL)
 		(void)fprintf(out, "vault       %s\n", vault);
+	if (dir != NULL)
 		(void)fprintf(out, "mounted at  %s\n", dir);
-	}
+	else
+		(void)fprintf(out, "mounted at  nowhere any more: its daemon "
+				   "is saving the last changes\n");
 	if (is_dead)
 		(void)fprintf(out,
 			      "state       dead: its daemon has died; 'tazpod "
@@ -213,7 +265,13 @@ json_t *status_json(const struct mounted *m, const char *body, bool is_dead)
 		"format",
 		"generation",
 		"sealed_ns",
+		"disk_ms",
 		"last_error",
+		"leases",
+		"idle_ms",
+		"idle_left_ms",
+		"ttl_ms",
+		"ttl_left_ms",
 		"used_bytes",
 		"limit_bytes",
 		"files",
@@ -234,7 +292,8 @@ json_t *status_json(const struct mounted *m, const char *body, bool is_dead)
 	char text[256];
 
 	(void)json_object_set_new(o, "vault", json_path(m->vault));
-	(void)json_object_set_new(o, "mount", json_path(m->dir));
+	(void)json_object_set_new(
+		o, "mount", m->dir != NULL ? json_path(m->dir) : json_null());
 	(void)json_object_set_new(o, "answers", json_boolean(body != NULL));
 	if (is_dead)
 		(void)json_object_set_new(o, "state", json_string("dead"));
@@ -264,12 +323,53 @@ static char *ask(const struct mounted *m, bool *is_dead)
 	return err == 0 ? answer.body : NULL;
 }
 
+/* What has been shown so far. */
+struct shown {
+	json_t *all; /* NULL: as text */
+	size_t count;
+	bool is_silent; /* somebody has not answered */
+};
+
+static void show(struct shown *s, const struct mounted *m, const char *body,
+		 bool is_dead)
+{
+	s->is_silent = s->is_silent || body == NULL;
+	if (s->all != NULL) {
+		(void)json_array_append_new(s->all,
+					    status_json(m, body, is_dead));
+	} else {
+		if (s->count > 0)
+			(void)putchar('\n');
+		status_text(stdout, m, body, is_dead);
+	}
+	s->count++;
+}
+
+/* Daemons of this user whose mounts have gone, but not what they hold. */
+static void show_gone(struct shown *s)
+{
+	enum { GONE_MAX = 64 };
+	pid_t pids[GONE_MAX];
+	const size_t count = control_list_gone(pids, GONE_MAX, geteuid());
+
+	for (size_t i = 0; i < count; i++) {
+		struct control_answer answer = {0};
+		char vault[PATH_MAX];
+		const struct mounted gone = {.vault = vault};
+
+		if (control_ask_gone(&answer, geteuid(), pids[i], "status") !=
+		    0)
+			continue;
+		control_text(vault, sizeof(vault), answer.body, "vault");
+		show(s, &gone, answer.body, false);
+		free(answer.body);
+	}
+}
+
 enum exit_code status_print(const struct mounted *m, const struct mounted *one,
 			    bool json)
 {
-	json_t *all = json ? json_array() : NULL;
-	bool silent = false;
-	size_t shown = 0;
+	struct shown s = {.all = json ? json_array() : NULL};
 
 	for (; m != NULL; m = m->next) {
 		bool is_dead;
@@ -279,27 +379,20 @@ enum exit_code status_print(const struct mounted *m, const struct mounted *one,
 				: m->owner != geteuid() && geteuid() != 0)
 			continue;
 		body = ask(m, &is_dead);
-		silent = silent || body == NULL;
-		if (json) {
-			(void)json_array_append_new(
-				all, status_json(m, body, is_dead));
-		} else {
-			if (shown > 0)
-				(void)putchar('\n');
-			status_text(stdout, m, body, is_dead);
-		}
-		shown++;
+		show(&s, m, body, is_dead);
 		free(body);
 	}
+	if (one == NULL)
+		show_gone(&s);
 	if (json) {
-		(void)json_dumpf(all, stdout, JSON_INDENT(2));
+		(void)json_dumpf(s.all, stdout, JSON_INDENT(2));
 		(void)putchar('\n');
-		json_decref(all);
-	} else if (shown == 0) {
+		json_decref(s.all);
+	} else if (s.count == 0) {
 		(void)puts("no vault is mounted");
 	}
 	if (fflush(stdout) != 0)
 		return msg_fail(EXIT_FAILED, "standard output: %s",
 				strerror(errno));
-	return one != NULL && silent ? EXIT_FAILED : EXIT_DONE;
+	return one != NULL && s.is_silent ? EXIT_FAILED : EXIT_DONE;
 }
