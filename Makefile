@@ -133,7 +133,7 @@ $(B)/tests/bench/fs: $(patsubst %,$(B)/tests/bench/%.o,fs work times) $(TOOLS)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(TOOLS_LIBS)
 $(B)/tests/bench/seal: $(patsubst %,$(B)/tests/bench/%.o,seal seal_vault \
-		seal_bound seal_during seal_saves times) $(TOOLS)
+		seal_bound seal_during seal_saves seal_lock times) $(TOOLS)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(TOOLS_LIBS)
 

@@ -6,7 +6,7 @@
  *	seal PROGRAMS FOLDER [PART...]
  *
  * FOLDER is on the disk in question, and has an empty folder "mnt".  PARTs are
- * change, first, during, saves, idle; all of them without any.
+ * change, first, during, saves, idle, lock; all of them without any.
  */
 #include "seal.h"
 
@@ -255,13 +255,20 @@ static void time_idle(struct place *p)
 	place_lock(p);
 }
 
+static void time_locks(struct place *p)
+{
+	place_make(p, &kinds[KIND_64M]);
+	bound_free();
+	locks(p);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(struct place *p);
 } parts[] = {
 	{"change", time_changes}, {"first", time_first},
 	{"during", time_during},  {"saves", time_saves},
-	{"idle", time_idle},
+	{"idle", time_idle},	  {"lock", time_locks},
 };
 
 static bool is_wanted(const char *name, int argc, char *const argv[])

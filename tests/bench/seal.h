@@ -56,6 +56,12 @@ double place_mount(struct place *p, const char *options);
 /* Lock it. */
 void place_lock(struct place *p);
 
+/* The same by `tazpod lock`.  Returns how long that took, in us. */
+double place_lock_by_command(struct place *p);
+
+/* Read every file to its end. */
+void place_read(const struct place *p);
+
 /* Bytes that the vault file has. */
 size_t place_sealed(const struct place *p);
 
@@ -108,5 +114,8 @@ void saves(const struct place *p);
 
 /* "reached" or "missed" */
 const char *verdict(bool reached);
+
+/* seal_lock.c: print how long a lock of a clean vault takes. */
+void locks(struct place *p);
 
 #endif

@@ -179,6 +179,43 @@ void place_lock(struct place *p)
 	p->top = -1;
 }
 
+static void read_file(const struct place *p, const char *name)
+{
+	char buf[1 << 16];
+	int fd = openat(p->top, name, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	must(fd >= 0, name);
+	while ((n = read(fd, buf, sizeof(buf))) > 0)
+		;
+	must(n == 0, name);
+	(void)close(fd);
+}
+
+void place_read(const struct place *p)
+{
+	for (unsigned i = 0; i < p->kind->small; i++)
+		read_file(p, p->small[i].name);
+	for (unsigned i = 0; i < p->kind->large; i++)
+		read_file(p, p->large[i].name);
+}
+
+double place_lock_by_command(struct place *p)
+{
+	char *program = joined(p->programs, "tazpod");
+	char *mnt = joined(p->path, "mnt");
+	double start;
+
+	(void)close(p->top);
+	p->top = -1;
+	start = now_us();
+	run((char *[]){program, (char *)"lock", (char *)"--quiet", mnt, NULL});
+	start = now_us() - start;
+	free(program);
+	free(mnt);
+	return start;
+}
+
 /* Remove the vault that was there before, with all that is kept of it. */
 static void remove_vault(const struct place *p)
 {

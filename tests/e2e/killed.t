@@ -31,5 +31,6 @@ done
 
 rounds 1 files kill "format 1: what was synced is there"
 rounds 2 files kill "format 2: what was synced is there"
+rounds 2 files any "so it does the end of a keeper, or of both"
 rounds 2 files lock "a lock drops nothing of what was written before it"
 done_testing

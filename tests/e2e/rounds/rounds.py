@@ -6,6 +6,8 @@
 KIND: rollback, wal (sqlite in these modes) or files.
 END:  kill: SIGKILL of the daemon, its keeper takes the dead mount away
       lock: `tazpod lock` while the workers work; nothing is synced before
+      any: SIGKILL of the daemon, of its keeper, after which the vault is
+            locked, or of both, after which the next mount heals the place
 Then the vault is mounted again.  Whatever a worker had reported must be
 there, and of what it had not, at most the one step that it was at.  One round
 goes on where the last one ended.  TAZPODFS and TAZPOD are the programs.
@@ -62,25 +64,33 @@ class Mount:
     def lock(self):
         command(os.environ["TAZPOD"], "lock", "-q", self.folder)
 
-    def kill(self):
-        os.kill(self.pid, signal.SIGKILL)
+    def keeper(self):
+        return int(command("pgrep", "-P", str(self.pid), "-x",
+                           "tazpodfs-keeper"))
+
+    def kill(self, pid=None):
+        pid = pid or self.pid
+        os.kill(pid, signal.SIGKILL)
         end = time.monotonic() + PATIENCE
-        while os.path.exists("/proc/%d" % self.pid):
-            with open("/proc/%d/stat" % self.pid, encoding="ascii",
+        while os.path.exists("/proc/%d" % pid):
+            with open("/proc/%d/stat" % pid, encoding="ascii",
                       errors="replace") as f:
                 if f.read().rsplit(")", 1)[1].split()[0] in "ZX":
                     break
             if time.monotonic() > end:
-                sys.exit("the daemon survives SIGKILL")
+                sys.exit("process %d survives SIGKILL" % pid)
             time.sleep(0.001)
 
     def await_keeper(self):
         """The keeper of a daemon that was killed unmounts what it left."""
-        end = time.monotonic() + PATIENCE
+        begin = time.monotonic()
+        end = begin + PATIENCE
         while True:
             with open("/proc/self/mountinfo", encoding="utf-8") as f:
                 if all(line.split()[4] != self.folder for line in f):
-                    return
+                    # It is an ordinary folder again.
+                    os.listdir(self.folder)
+                    return time.monotonic() - begin
             if time.monotonic() > end:
                 sys.exit("the dead mount stays")
             time.sleep(0.005)
@@ -165,7 +175,8 @@ class Rounds:
         self.count = int(count)
         self.rng = random.Random(seed)
         self.mount = Mount(vault, passfile, folder)
-        self.sync = self.end == "kill"
+        self.sync = self.end != "lock"
+        self.slowest = 0
         self.states = collections.defaultdict(int)
         self.moments = collections.Counter()
         self.steps = 0
@@ -193,7 +204,13 @@ class Rounds:
     def finish(self, pids):
         """The moment is there: end the daemon, see that workers end by it."""
         early = collect(pids, 0)
-        if self.end == "kill":
+        end = self.end
+        if end == "any":
+            end = self.rng.choice(["kill", "keeper", "both"])
+            self.moments["end of " + end.replace("kill", "daemon")] += 1
+        if end in ("keeper", "both"):
+            self.mount.kill(self.mount.keeper())
+        if end in ("kill", "both"):
             self.mount.kill()
             if os.path.exists(self.mount.temp):
                 self.moments["within a seal"] += 1
@@ -207,8 +224,8 @@ class Rounds:
         for pid in pids:
             if pid not in early and pid not in late:
                 os.kill(pid, signal.SIGKILL)
-        if self.end == "kill":
-            self.mount.await_keeper()
+        if end != "both":
+            self.slowest = max(self.slowest, self.mount.await_keeper())
         good = {"reader": (signal.SIGKILL, GONE << 8, signal.SIGBUS)}
         wrong = ["%s ended too early: status %d" % (pids[p], s)
                  for p, s in early.items()]
@@ -248,6 +265,9 @@ class Rounds:
         self.mount.lock()
         print("%d rounds, %d steps; %s" % (self.count, self.steps, ", ".join(
             "%s %d" % m for m in sorted(self.moments.items()))))
+        if self.end != "lock":
+            print("the place was usable after %d ms at most" % (
+                self.slowest * 1000))
         return 0
 
 
