@@ -205,8 +205,10 @@ bool mount_is_connected(const struct mount *m)
 
 void mount_stop(struct mount *m)
 {
-	if (m != NULL)
-		fuse_serve_stop(m);
+	if (m == NULL)
+		return;
+	fuse_scrub_stop(m);
+	fuse_serve_stop(m);
 }
 
 void mount_end(struct mount *m)

@@ -52,6 +52,7 @@ struct mount {
 	uint64_t changes;  /* tree_changes() after the last of them */
 	struct fuse_session *session;
 	struct fuse_patch patch;
+	struct scrub *drops;	     /* mount_drop() under way */
 	struct fuse_waiter *waiters; /* for seals */
 	int interrupts;		     /* timer; runs when one of them is to go */
 };
@@ -92,6 +93,12 @@ int fuse_sync_start(struct mount *m);
 
 /* No seal will end any more. */
 void fuse_sync_stop(struct mount *m);
+
+/*
+ * Let mount_drop() end, where it is under way, without the rest: its thread
+ * keeps the connection, and may wait for an answer.  Not under the loop's lock.
+ */
+void fuse_scrub_stop(struct mount *m);
 
 /* The mount that req is for. */
 struct mount *fuse_call_mount(fuse_req_t req);

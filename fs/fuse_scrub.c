@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifndef FUSE_NOTIFY_INC_EPOCH /* Linux 6.16: an enum, later than our headers   \
@@ -39,6 +40,8 @@ struct step {
 
 /* The loop and the thread each leave once; the last one releases it. */
 struct scrub {
+	struct mount *mount; /* the loop's; the thread may outlive it */
+	struct scrub *next;  /* of those that only drop */
 	struct loop *loop;
 	mount_fn *fn;
 	void *ctx;
@@ -48,6 +51,8 @@ struct scrub {
 	int timer;   /* runs when the time is up, or the thread is done */
 	bool is_end; /* of the mount: overwrite what can be */
 	atomic_bool left;
+	atomic_bool hurry;   /* leave out the rest */
+	atomic_bool is_done; /* the thread has no descriptor any more */
 };
 
 void fuse_scrub_note(struct node *n, uint64_t off, uint64_t len)
@@ -183,11 +188,16 @@ static void notify(const struct scrub *s, int code, const struct iovec *body,
 	(void)!writev(s->fd, iov, 3);
 }
 
+static bool goes_on(const struct scrub *s)
+{
+	return !atomic_load(&s->left) && !atomic_load(&s->hurry);
+}
+
 static void overwrite(struct scrub *s, const struct step *step)
 {
 	uint64_t done = 0;
 
-	while (done < step->len && !atomic_load(&s->left)) {
+	while (done < step->len && goes_on(s)) {
 		const uint64_t rest = step->len - done;
 		struct fuse_notify_store_out store = {
 			.nodeid = step->ino,
@@ -216,7 +226,7 @@ static void *run(void *ctx)
 
 	if (s->is_end)
 		notify(s, FUSE_NOTIFY_INC_EPOCH, &(struct iovec){NULL, 0}, 0);
-	for (size_t i = 0; i < s->count && !atomic_load(&s->left); i++)
+	for (size_t i = 0; i < s->count && goes_on(s); i++)
 		if (s->steps[i].len > 0)
 			overwrite(s, &s->steps[i]);
 		else
@@ -224,10 +234,22 @@ static void *run(void *ctx)
 	/* Before the end goes on: it keeps the connection. */
 	(void)close(s->fd);
 	s->fd = -1;
+	atomic_store(&s->is_done, true);
 	(void)timerfd_settime(s->timer, 0, &now, NULL);
 	if (atomic_exchange(&s->left, true))
 		release(s);
 	return NULL;
+}
+
+/* It has ended, for the loop. */
+static void strike(const struct scrub *s)
+{
+	struct scrub **at = &s->mount->drops;
+
+	while (*at != NULL && *at != s)
+		at = &(*at)->next;
+	if (*at != NULL)
+		*at = s->next;
 }
 
 static void on_timer(void *ctx, int fd)
@@ -237,6 +259,7 @@ static void on_timer(void *ctx, int fd)
 	void *fn_ctx = s->ctx;
 
 	loop_remove(s->loop, fd);
+	strike(s);
 	if (atomic_exchange(&s->left, true))
 		release(s);
 	fn(fn_ctx);
@@ -272,6 +295,7 @@ static int begin(struct mount *m, bool is_end, mount_fn *fn, void *ctx)
 
 	if (s == NULL)
 		return -ENOMEM;
+	s->mount = m;
 	s->loop = m->parts.loop;
 	s->fn = fn;
 	s->ctx = ctx;
@@ -284,9 +308,35 @@ static int begin(struct mount *m, bool is_end, mount_fn *fn, void *ctx)
 		err = add_node(s, n) ? 0 : -ENOMEM;
 	if (err == 0)
 		err = start(s);
-	if (err != 0)
+	if (err != 0) {
 		release(s);
+	} else if (!is_end) {
+		s->next = m->drops;
+		m->drops = s;
+	}
 	return err;
+}
+
+static void hurry(struct scrub *s)
+{
+	const struct timespec pause = {.tv_nsec = 1000000};
+
+	loop_remove(s->loop, s->timer);
+	atomic_store(&s->hurry, true);
+	for (int ms = 0; ms < SECONDS * 1000 && !atomic_load(&s->is_done); ms++)
+		(void)nanosleep(&pause, NULL);
+	if (atomic_exchange(&s->left, true))
+		release(s);
+}
+
+void fuse_scrub_stop(struct mount *m)
+{
+	while (m->drops != NULL) {
+		struct scrub *s = m->drops;
+
+		m->drops = s->next;
+		hurry(s);
+	}
 }
 
 int mount_drop(struct mount *m, mount_fn *fn, void *ctx)

@@ -64,25 +64,34 @@ static void do_save(void *ctx, struct control_request *r)
 	daemon_flush(d, on_flushed, save);
 }
 
+/* Is something mounted in or over it, which would be left over nothing? */
+static bool is_blocked(const struct daemon *d)
+{
+	char *dir = NULL;
+	const int err = mounts_find(&dir, d->mount_id);
+
+	free(dir);
+	return err == -EBUSY || mounts_is_busy(d->mount_id, d->dev);
+}
+
 static void do_lock(void *ctx, struct control_request *r)
 {
 	struct daemon *d = ctx;
-	char *dir = NULL;
 
-	/* What is mounted in or over it would be left over nothing. */
-	if (mounts_find(&dir, d->mount_id) == -EBUSY ||
-	    mounts_is_busy(d->mount_id, d->dev))
+	if (is_blocked(d))
 		control_reply(r, -EBUSY);
 	else
 		ending_lock(d->ending, r);
-	free(dir);
 }
 
 static void do_discard(void *ctx, struct control_request *r)
 {
 	struct daemon *d = ctx;
 
-	ending_discard(d->ending, r);
+	if (is_blocked(d))
+		control_reply(r, -EBUSY);
+	else
+		ending_discard(d->ending, r);
 }
 
 static int do_lease(void *ctx, int process, int terminal)

@@ -10,15 +10,23 @@
 #include <syslog.h>
 #include <unistd.h>
 
-enum { RETRY_SECONDS = 2, RETRY_MAX_SECONDS = 64, LOCKERS_MAX = 16 };
+enum {
+	RETRY_SECONDS = 2,
+	RETRY_MAX_SECONDS = 64,
+	LOCKERS_MAX = 16,
+	/* How long a disk may keep open what is to be locked. */
+	PATIENCE_SECONDS = 10,
+};
 
 struct ending {
 	struct ending_parts parts;
-	int retry; /* timer */
+	int retry;    /* timer */
+	int patience; /* timer */
 	bool is_locking;
 	bool by_signal;	  /* somebody without a connection wants the lock */
 	bool is_detached; /* by umount -l */
-	bool is_gone;	  /* unmounted from outside, or as good as that */
+	bool is_revoked;  /* everything is refused already */
+	bool is_gone;	  /* unmounted from outside */
 	bool is_frozen;	  /* it takes no more changes */
 	bool is_safe;
 	bool is_discarded;
@@ -53,29 +61,6 @@ static void on_retry(void *ctx, int fd)
 	save(ctx);
 }
 
-int ending_new(struct ending **ret, const struct ending_parts *parts)
-{
-	struct ending *e = calloc(1, sizeof(*e));
-	int err;
-
-	if (e == NULL)
-		return -ENOMEM;
-	e->parts = *parts;
-	e->rescue.store = parts->store;
-	e->place = (struct sealing_place){rescue_open, &e->rescue};
-	e->retry = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	err = e->retry < 0 ? -errno
-			   : loop_add(parts->loop, e->retry, on_retry, e);
-	if (err != 0) {
-		if (e->retry >= 0)
-			(void)close(e->retry);
-		free(e);
-		return err;
-	}
-	*ret = e;
-	return 0;
-}
-
 static void freeze(struct ending *e, bool frozen)
 {
 	e->is_frozen = frozen;
@@ -94,9 +79,14 @@ static void on_revoked(void *ctx)
 {
 	struct ending *e = ctx;
 
-	e->is_gone = true;
-	if (!e->is_safe)
+	e->is_revoked = true;
+	freeze(e, true);
+	if (e->is_safe)
+		return;
+	if (e->is_detached) {
+		e->is_gone = true;
 		save(e);
+	}
 }
 
 /* What programs had written through mappings has been handed over. */
@@ -112,8 +102,8 @@ static void on_dropped(void *ctx)
 		on_revoked(e);
 }
 
-/* Refuse all to those who still hold a mount that is in no folder. */
-static void revoke_detached(struct ending *e)
+/* Refuse everything, before it is saved. */
+static void revoke_now(struct ending *e)
 {
 	e->is_locking = true;
 	if (mount_drop(e->parts.mount, on_dropped, e) != 0)
@@ -125,7 +115,7 @@ static void give_up(struct ending *e, int err)
 {
 	if (e->is_detached) {
 		tell_lockers(e, err);
-		revoke_detached(e);
+		revoke_now(e);
 		return;
 	}
 	if (e->by_signal)
@@ -168,7 +158,7 @@ static void finish(struct ending *e, int err)
 {
 	e->is_safe = true;
 	e->error = err;
-	if (e->is_gone)
+	if (e->is_gone || e->is_revoked)
 		stop(e);
 	else
 		e->parts.flush(e->parts.ctx, shut, e);
@@ -186,7 +176,7 @@ static void retry_later(struct ending *e, int err)
 	/* Once, not every time. */
 	if (err != e->retry_error)
 		msg_log(LOG_ERR,
-			"%s: unmounted, but its last changes cannot be saved "
+			"%s: locked, but its last changes cannot be saved "
 			"anywhere: %s; process %d has them and goes on trying, "
 			"do not end it",
 			store_path(e->parts.store), msg_error(err), getpid());
@@ -211,7 +201,7 @@ static void on_rescued(void *ctx, int err)
 			e->rescue.path, e->rescue.path,
 			store_path(e->parts.store));
 		finish(e, e->save_error);
-	} else if (e->is_gone) {
+	} else if (e->is_gone || e->is_revoked) {
 		retry_later(e, e->save_error);
 	} else {
 		give_up(e, e->save_error);
@@ -294,6 +284,49 @@ static void begin(struct ending *e)
 	e->parts.flush(e->parts.ctx, on_flushed, e);
 }
 
+/* What is to be locked must not stay open because of a disk. */
+static void on_patience(void *ctx, int fd)
+{
+	struct ending *e = ctx;
+	uint64_t count;
+
+	(void)!read(fd, &count, sizeof(count));
+	if (!e->by_signal || !e->is_locking || e->is_safe || e->is_detached ||
+	    e->is_revoked)
+		return;
+	msg_log(LOG_WARNING,
+		"%s: its disk does not answer; locked, and saved when it does",
+		store_path(e->parts.store));
+	revoke_now(e);
+}
+
+static int add_timer(struct ending *e, int *timer, loop_fn *fn)
+{
+	*timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	return *timer < 0 ? -errno : loop_add(e->parts.loop, *timer, fn, e);
+}
+
+int ending_new(struct ending **ret, const struct ending_parts *parts)
+{
+	struct ending *e = calloc(1, sizeof(*e));
+	int err;
+
+	if (e == NULL)
+		return -ENOMEM;
+	e->parts = *parts;
+	e->rescue.store = parts->store;
+	e->place = (struct sealing_place){rescue_open, &e->rescue};
+	e->retry = e->patience = -1;
+	err = add_timer(e, &e->retry, on_retry);
+	if (err == 0)
+		err = add_timer(e, &e->patience, on_patience);
+	if (err == 0)
+		*ret = e;
+	else
+		ending_free(e);
+	return err;
+}
+
 /* False: too many wait, and it has been told so. */
 static bool add_locker(struct ending *e, struct control_request *r)
 {
@@ -329,10 +362,13 @@ void ending_discard(struct ending *e, struct control_request *r)
 
 void ending_demand(struct ending *e, const char *why)
 {
+	const struct itimerspec soon = {.it_value = {PATIENCE_SECONDS, 0}};
+
 	if (why != NULL && !e->is_locking && !e->is_gone)
 		msg_log(LOG_NOTICE, "%s: locks itself: %s",
 			store_path(e->parts.store), why);
 	e->by_signal = true;
+	(void)timerfd_settime(e->patience, 0, &soon, NULL);
 	begin(e);
 }
 
@@ -342,7 +378,7 @@ void ending_detached(struct ending *e)
 		return;
 	e->is_detached = true;
 	if (!e->is_locking)
-		revoke_detached(e);
+		revoke_now(e);
 }
 
 void ending_gone(struct ending *e)
@@ -386,6 +422,9 @@ void ending_free(struct ending *e)
 		else
 			control_reply_last(r);
 	}
-	(void)close(e->retry);
+	if (e->retry >= 0)
+		(void)close(e->retry);
+	if (e->patience >= 0)
+		(void)close(e->patience);
 	free(e);
 }

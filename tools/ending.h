@@ -16,6 +16,10 @@
  * a mount that is still there stays, and one that is gone is tried to be saved
  * again and again: this process then has the only copy.
  *
+ * Who may not answer is the disk.  What locks by itself, or by a signal, is
+ * revoked after 10 seconds all the same, and saved and unmounted when the disk
+ * is back.
+ *
  * A mount that was detached from its folder (umount -l) would be served to
  * those who have files open in it for as long as they like: it is revoked, then
  * it is as one that is gone.

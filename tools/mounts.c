@@ -155,7 +155,7 @@ int mounts_find(char **ret, int id)
 	return err;
 }
 
-bool mounts_have(int id)
+static bool is_listed(int id)
 {
 	FILE *f = fopen(mountinfo, "re");
 	char part[512];
@@ -171,6 +171,13 @@ bool mounts_have(int id)
 	found = found || ferror(f) != 0;
 	(void)fclose(f);
 	return found;
+}
+
+bool mounts_have(int id)
+{
+	/* What is missing while others come and go may only have been passed
+	 * over. */
+	return is_listed(id) || is_listed(id);
 }
 
 /* Is fs another's, and in the mount with that id, or in a part of it there? */
