@@ -156,7 +156,7 @@ go_on
 
 ## What locks by itself is not kept open by a disk
 
-mount_vault "$V" "$M" idle=1s
+mount_vault "$V" "$M" ttl=2s
 pid=$(daemon_of "$M")
 hang
 echo unsealed >"$M/file"
@@ -165,14 +165,14 @@ is_refused()
 {
 	! soon cat <&8 >/dev/null 2>&1
 }
-holds "idle: it is refused while the disk hangs" wait_for 25 is_refused
+holds "ttl: it is refused while the disk hangs" wait_for 25 is_refused
 exec 8<&-
 run soon sh -c "echo late >'$M/late'"
-is "$status" 2 "idle: so is a change"
+is "$status" 2 "ttl: so is a change"
 go_on
-holds "idle: it ends when the disk is back" wait_for 20 gone "$pid"
+holds "ttl: it ends when the disk is back" wait_for 20 gone "$pid"
 mount_vault "$V" "$M"
-is "$(cat "$M/file") $(ls "$M")" "unsealed file" "idle: nothing is lost"
+is "$(cat "$M/file") $(ls "$M")" "unsealed file" "ttl: nothing is lost"
 lock "$M"
 
 ## A daemon that does not answer
