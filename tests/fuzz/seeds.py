@@ -255,6 +255,14 @@ TEXT = {
         "deleted": MOUNTINFO.replace("/m ", "/m\\040(deleted) "),
         "numbers": MOUNTINFO.replace("0:40", "4294967295:99999999999"),
     },
+    "maps": {
+        "file": "7f00-7f01 r-xp 00001000 00:2c 12 /m/a b",
+        "deleted": "0-1 rw-s 0 fd:01 99 /m/x (deleted)",
+        "none": "7ffd-7ffe rw-p 00000000 00:00 0          [stack]",
+        "bare": "7f00-7f01 r--p 0 00:2c 12 ", "short": "a b c 1:2 3",
+        "numbers": "a b c ffffffff:100000000 18446744073709551616 /x",
+        "newline": "a b c 8:1 5 /m/a\\012b", "signs": "a b c +8:-1 5 /m",
+    },
     "answer": {
         "status": STATUS, "save": "0\n", "error": "28\n",
         "large": STATUS.replace("=28", "=2147483648").replace(
