@@ -139,7 +139,8 @@ $(B)/tests/bench/seal: $(patsubst %,$(B)/tests/bench/%.o,seal seal_vault \
 
 # The daemon, with what it must not be able to do, confined and not.
 PROBES := $(B)/tests/probe/tazpodfs-probe $(B)/tests/probe/tazpodfs-free \
-	$(B)/tests/probe/without $(B)/tests/probe/mirror
+	$(B)/tests/probe/without $(B)/tests/probe/mirror \
+	$(B)/tests/probe/logind $(B)/tests/probe/logind_watch
 
 $(B)/tests/probe/tazpodfs-probe: $(patsubst %,$(B)/%.o,tools/tazpodfs \
 		tests/probe/probe) $(HEAP) $(TOOLS) $(FS) $(CRYPTO)
@@ -159,6 +160,13 @@ $(B)/tests/probe/without: $(B)/tests/probe/without.o
 $(B)/tests/probe/mirror: $(B)/tests/probe/mirror.o
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(call libs,fuse3)
+# What plays logind, and what listens to it.
+$(B)/tests/probe/logind: $(B)/tests/probe/logind.o
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(call libs,libsystemd)
+$(B)/tests/probe/logind_watch: $(B)/tests/probe/logind_watch.o $(TOOLS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(TOOLS)
 
 # The model knows nothing of the project but the mount.
 MODEL := $(B)/tests/model/model

@@ -45,5 +45,7 @@ only 'fs/(store(_[a-z]+)?|history|inplace)\.c|fs/fuse(_serve|_data|_scrub)?\.c|f
 	'fcntl\.h|unistd\.h' 'only the store knows files'
 only 'fs/(fuse|saver|autoseal)|tools/' '"?fuse\.h|"?saver\.h' \
 	'the tree, the archive and the vault know no mount'
+only 'tools/(logind|libsystemd)\.[ch]' 'systemd/|libsystemd\.h' \
+	'only what listens to logind knows systemd'
 sized 500
 echo "1..$n"

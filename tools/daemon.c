@@ -115,6 +115,38 @@ static void on_signal(void *ctx, int fd)
 	ending_demand(d->ending, NULL);
 }
 
+static void on_keeper(void *ctx, int fd)
+{
+	struct daemon *d = ctx;
+
+	switch (keeper_hear(d->keeper)) {
+	case KEEPER_SAYS_NOTHING:
+		break;
+	case KEEPER_SAYS_SLEEP:
+		ending_demand(d->ending, "the machine is about to sleep");
+		break;
+	case KEEPER_SAYS_SESSION:
+		ending_demand(d->ending, "the session was locked");
+		break;
+	case KEEPER_IS_DEAD:
+		loop_remove(d->loop, fd);
+		msg_log(LOG_WARNING,
+			"%s: its keeper process has died; it is locked as "
+			"before, but not when the machine sleeps, and what a "
+			"crash leaves has to be unmounted",
+			store_path(d->vault.store));
+		break;
+	}
+}
+
+/* It was to be locked, and could not be. */
+static void on_stays(void *ctx)
+{
+	struct daemon *d = ctx;
+
+	keeper_stays(d->keeper);
+}
+
 static void on_saved(void *ctx, int fd)
 {
 	struct daemon *d = ctx;
@@ -253,6 +285,7 @@ static enum exit_code start_ending(struct daemon *d)
 		.saver = d->saver,
 		.store = d->vault.store,
 		.flush = daemon_flush,
+		.stays = on_stays,
 		.ctx = d,
 	};
 	int err = ending_new(&d->ending, &parts);
@@ -335,6 +368,8 @@ static enum exit_code serve(struct daemon *d)
 	if (code != EXIT_DONE)
 		return code;
 	err = watch_mounts(d);
+	if (err == 0)
+		err = loop_add(d->loop, keeper_fd(d->keeper), on_keeper, d);
 	if (err == 0)
 		err = daemon_auto_start(d);
 	if (err == 0)

@@ -179,8 +179,10 @@ int daemon_auto_start(struct daemon *d)
 	err = leases_new(&d->automatic.leases, d->loop, on_last, d);
 	if (err == 0)
 		err = loop_add(d->loop, d->automatic.timer, on_timer, d);
-	if (err == 0)
+	if (err == 0) {
+		keeper_listen(d->keeper, o->suspend, o->session);
 		step(d);
+	}
 	return err;
 }
 

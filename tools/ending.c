@@ -14,8 +14,9 @@ enum {
 	RETRY_SECONDS = 2,
 	RETRY_MAX_SECONDS = 64,
 	LOCKERS_MAX = 16,
-	/* How long a disk may keep open what is to be locked. */
-	PATIENCE_SECONDS = 10,
+	/* How long a disk may keep open what is to be locked; logind holds up
+	 * a suspend for five. */
+	PATIENCE_SECONDS = 4,
 };
 
 struct ending {
@@ -123,6 +124,7 @@ static void give_up(struct ending *e, int err)
 			store_path(e->parts.store), msg_error(err));
 	freeze(e, false);
 	tell_lockers(e, err);
+	e->parts.stays(e->parts.ctx);
 }
 
 static void stop(void *ctx)
@@ -295,7 +297,8 @@ static void on_patience(void *ctx, int fd)
 	    e->is_revoked)
 		return;
 	msg_log(LOG_WARNING,
-		"%s: its disk does not answer; locked, and saved when it does",
+		"%s: still being saved; nothing of it can be had any more, and "
+		"it ends when it is",
 		store_path(e->parts.store));
 	revoke_now(e);
 }

@@ -17,8 +17,8 @@
  * again and again: this process then has the only copy.
  *
  * Who may not answer is the disk.  What locks by itself, or by a signal, is
- * revoked after 10 seconds all the same, and saved and unmounted when the disk
- * is back.
+ * revoked after four seconds all the same, and saved and unmounted when the
+ * disk is back.
  *
  * A mount that was detached from its folder (umount -l) would be served to
  * those who have files open in it for as long as they like: it is revoked, then
@@ -44,6 +44,7 @@ struct ending_parts {
 	const struct store *store;
 	/* Have what the kernel keeps handed over, then call fn. */
 	void (*flush)(void *ctx, flush_fn *fn, void *fn_ctx);
+	void (*stays)(void *ctx); /* there will be no lock, as it was before */
 	void *ctx;
 };
 

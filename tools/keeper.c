@@ -148,6 +148,37 @@ void keeper_gone(struct keeper *k)
 	(void)say(k, &m, -1);
 }
 
+void keeper_listen(struct keeper *k, enum lock_event suspend,
+		   enum lock_event session)
+{
+	const struct keeper_message m = {
+		.word = KEEPER_LISTEN, .suspend = suspend, .session = session};
+
+	(void)say(k, &m, -1);
+}
+
+int keeper_fd(const struct keeper *k)
+{
+	return k->fd;
+}
+
+enum keeper_event keeper_hear(struct keeper *k)
+{
+	struct keeper_answer a;
+	ssize_t n = recv(k->fd, &a, sizeof(a), MSG_DONTWAIT);
+
+	if (n == (ssize_t)sizeof(a))
+		return a.word == KEEPER_LISTEN ? a.event : KEEPER_SAYS_NOTHING;
+	return n < 0 && errno == EAGAIN ? KEEPER_SAYS_NOTHING : KEEPER_IS_DEAD;
+}
+
+void keeper_stays(struct keeper *k)
+{
+	const struct keeper_message m = {.word = KEEPER_STAYS};
+
+	(void)say(k, &m, -1);
+}
+
 void keeper_notify(struct keeper *k, const char *command, const char *text)
 {
 	struct keeper_message m = {.word = KEEPER_NOTIFY};

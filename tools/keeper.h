@@ -20,6 +20,8 @@
 
 enum { KEEPER_SECONDS = 10 };
 
+#include "options.h"
+
 struct keeper;
 
 /*
@@ -55,6 +57,27 @@ void keeper_gone(struct keeper *k);
  * for the end.  0, -EPIPE, -ETIMEDOUT, or the error of unmounting.
  */
 int keeper_unmount(struct keeper *k, const char *dir, int root);
+
+/*
+ * Have it listen for what happens to the machine and to the user's session, as
+ * far as the vault is to be locked then.  Waits for nothing.
+ */
+void keeper_listen(struct keeper *k, enum lock_event suspend,
+		   enum lock_event session);
+
+enum keeper_event {
+	KEEPER_SAYS_NOTHING,
+	KEEPER_SAYS_SLEEP, /* the machine is about to; keeper_stays() lets it */
+	KEEPER_SAYS_SESSION, /* it was locked */
+	KEEPER_IS_DEAD,	     /* there will be no more of it */
+};
+
+/* A descriptor that can be read when there is something to hear. */
+int keeper_fd(const struct keeper *k);
+enum keeper_event keeper_hear(struct keeper *k);
+
+/* The vault could not be locked and stays mounted.  Waits for nothing. */
+void keeper_stays(struct keeper *k);
 
 /*
  * Have a shell run command, whose first argument is text; it is not waited for,

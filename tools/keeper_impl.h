@@ -4,6 +4,8 @@
 
 /* What the daemon and its keeper say to each other, a datagram each. */
 
+#include "keeper.h"
+
 #include <limits.h>
 #include <sys/types.h>
 
@@ -12,7 +14,9 @@ enum keeper_word {
 	KEEPER_MOUNTED,
 	KEEPER_GONE,
 	KEEPER_UNMOUNT,
-	KEEPER_NOTIFY
+	KEEPER_NOTIFY,
+	KEEPER_LISTEN,
+	KEEPER_STAYS
 };
 
 struct keeper_message {
@@ -22,12 +26,14 @@ struct keeper_message {
 	char vault[PATH_MAX];		   /* KEEPER_WATCH */
 	char dir[PATH_MAX];		   /* KEEPER_WATCH, KEEPER_UNMOUNT */
 	char command[PATH_MAX], text[256]; /* KEEPER_NOTIFY */
+	enum lock_event suspend, session;  /* KEEPER_LISTEN */
 };
 
-/* KEEPER_MOUNTED and KEEPER_UNMOUNT are answered. */
+/* KEEPER_MOUNTED and KEEPER_UNMOUNT are answered; events come unasked. */
 struct keeper_answer {
-	enum keeper_word word; /* that it answers */
+	enum keeper_word word; /* that it answers, or KEEPER_LISTEN */
 	int err;	       /* 0 or -errno */
+	enum keeper_event event;
 };
 
 /* Be the keeper behind that socket, and exit. */

@@ -5,6 +5,7 @@
 #include "caps.h"
 #include "detach.h"
 #include "everywhere.h"
+#include "logind.h"
 #include "mounts.h"
 #include "run.h"
 #include "stale.h"
@@ -13,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -38,7 +40,8 @@ struct kept {
 	int mount_id;	 /* -1: not known */
 	dev_t dev;	 /* 0: not known, or all of it has been seen to */
 	char vault[PATH_MAX], dir[PATH_MAX];
-	pid_t notifier; /* the command that was told last, or 0 */
+	pid_t notifier;	       /* the command that was told last, or 0 */
+	struct logind *logind; /* or NULL */
 };
 
 /* Root unmounts by itself; others need fusermount3, which is setuid. */
@@ -100,9 +103,55 @@ static bool hear(struct keeper_message *m, int *fd)
 
 static void answer(enum keeper_word word, int err)
 {
-	const struct keeper_answer a = {word, err};
+	const struct keeper_answer a = {.word = word, .err = err};
 
 	(void)send(SOCKET, &a, sizeof(a), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static void tell(void *ctx, enum logind_event event)
+{
+	const struct keeper_answer a = {
+		.word = KEEPER_LISTEN,
+		.event = event == LOGIND_WILL_SLEEP ? KEEPER_SAYS_SLEEP
+						    : KEEPER_SAYS_SESSION,
+	};
+
+	(void)ctx;
+	(void)send(SOCKET, &a, sizeof(a), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static bool is_wanted(enum lock_event event)
+{
+	return event == LOCK_THEN ||
+	       (event == LOCK_AS_STARTED && logind_belongs());
+}
+
+/* Where there is no logind, nothing comes of it. */
+static void listen_for(struct kept *k, const struct keeper_message *m)
+{
+	unsigned wanted = 0;
+
+	if (is_wanted(m->suspend))
+		wanted |= LOGIND_SUSPEND;
+	if (is_wanted(m->session))
+		wanted |= LOGIND_SESSION;
+	if (wanted != 0 && k->logind == NULL)
+		(void)logind_new(&k->logind, wanted, tell, NULL);
+}
+
+/* Listen to logind until the daemon has something to say. */
+static void await(struct logind *l)
+{
+	struct pollfd p[] = {{.fd = SOCKET, .events = POLLIN}, {.fd = -1}};
+
+	while (p[0].revents == 0) {
+		if (l != NULL) {
+			logind_process(l);
+			p[1].fd = logind_fd(l);
+			p[1].events = (short)logind_events(l);
+		}
+		(void)poll(p, 2, l != NULL ? logind_timeout_ms(l) : -1);
+	}
 }
 
 /*
@@ -196,6 +245,13 @@ static void obey(struct kept *k, const struct keeper_message *m, int fd)
 	case KEEPER_NOTIFY:
 		notify(k, m->command, m->text);
 		break;
+	case KEEPER_LISTEN:
+		listen_for(k, m);
+		break;
+	case KEEPER_STAYS:
+		if (k->logind != NULL)
+			logind_release_sleep(k->logind);
+		break;
 	}
 	if (fd >= 0)
 		(void)close(fd);
@@ -237,10 +293,15 @@ _Noreturn void keeper_run(int fd)
 	static struct kept k = {.mount_id = -1};
 	const struct timespec step = {.tv_nsec = 10000000};
 	int with, steps = 0;
+	bool more;
 
 	settle(fd);
-	while (hear(&m, &with))
-		obey(&k, &m, with);
+	do {
+		await(k.logind);
+		more = hear(&m, &with);
+		if (more)
+			obey(&k, &m, with);
+	} while (more);
 	/* The socket closes a moment before the mount dies. */
 	while (k.is_mounted && clear_away(&k) && steps++ < DYING_STEPS)
 		(void)nanosleep(&step, NULL);
