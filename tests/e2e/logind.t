@@ -358,6 +358,89 @@ if [ "$(id -u)" -eq 0 ]; then
 		"it does while the user is"
 fi
 
+## A vault
+
+V=$W/vault
+M=$W/m
+quick_vault 2 "$V"
+
+# vault_with OPTIONS: mounted, with a change that no seal holds.
+vault_with()
+{
+	mount_vault "$V" "$M" "seal=off${1:+,$1}"
+	daemon=$(daemon_of "$M")
+	echo "$1" >"$M/file"
+}
+
+inhibited()
+{
+	[ "$(grep -c ^inhibited "$W/logind.out")" -ge "$1" ]
+}
+
+# sealed TEXT PROMISE: the vault has that, and the mount is gone.
+sealed()
+{
+	holds "$2: the daemon has gone" wait_for 20 gone "$daemon"
+	fails "$2: and the mount" is_mounted "$M"
+	is "$("$TAZPOD" cat --passfile "$PASS" file "$V")" "$1" \
+		"$2: everything is sealed"
+}
+
+if [ -r /dev/fuse ] && [ -w /dev/fuse ]; then
+	start_logind own
+	vault_with suspend=lock,session=lock
+	wait_for 10 inhibited 1
+	says sleep 1
+	sealed suspend=lock,session=lock "before the machine sleeps"
+	holds "then it may sleep" saw logind 'released 0'
+	vault_with suspend=lock,session=lock
+	wait_for 10 inhibited 2
+	saw logind 'asked for the session of 0' 2
+	says lock other 0
+	says lock own 0
+	sealed suspend=lock,session=lock "with the session"
+	vault_with suspend=stay,session=stay
+	says lock own 0
+	says sleep 1
+	vault_pid=$daemon
+	sleep 0.5
+	holds "not if it is to stay" alive "$vault_pid"
+	is "$(grep -c ^inhibited "$W/logind.out")" 2 \
+		"nobody is asked to wait then"
+	lock "$M"
+	# This test is run by a service, or by somebody who has logged in.
+	vault_with ""
+	if [ "$("$WATCH" belongs)" = no ]; then
+		says sleep 1
+		sleep 0.5
+		holds "nor, unless told, in no session" alive "$daemon"
+	else
+		skip "nor, unless told, in no session" "this is one"
+	fi
+	lock "$M"
+	if [ "$(id -u)" -eq 0 ]; then
+		mkdir "$W/small"
+		mount -t tmpfs -o size=256k tazpod-e2e "$W/small"
+		mount -t tmpfs -o ro tazpod-e2e "$W/state"
+		quick_vault 2 "$W/small/vault"
+		V=$W/small/vault
+		vault_with suspend=lock 2>/dev/null
+		head -c 400000 /dev/urandom >"$M/random"
+		wait_for 10 inhibited 3
+		released=$(lines logind 'released 0')
+		says sleep 1
+		holds "if it cannot be locked, the machine sleeps all the same" \
+			saw logind 'released 0' $((released + 1))
+		holds "and it stays" alive "$daemon"
+		umount "$W/state"
+		rm "$M/random"
+		lock "$M"
+	fi
+	end_logind
+else
+	skip "a vault locks before the machine sleeps" "/dev/fuse is not there"
+fi
+
 ## Where there is nothing
 
 is "$(DBUS_SYSTEM_BUS_ADDRESS=unix:path=$W/none "$WATCH" suspend session)" \
