@@ -69,9 +69,8 @@ static void strike(struct control_request *r)
 
 	while (c->clients[i] != r)
 		i++;
-	c->client_count--;
-	memmove(&c->clients[i], &c->clients[i + 1],
-		(c->client_count - i) * sizeof(*c->clients));
+	for (c->client_count--; i < c->client_count; i++)
+		c->clients[i] = c->clients[i + 1];
 }
 
 static void close_with(struct control_request *r)

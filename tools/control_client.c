@@ -279,7 +279,7 @@ static int finish(struct control_answer *ret, struct control_call *c, int err,
 int control_ask_for(struct control_answer *ret, uid_t owner, dev_t dev,
 		    const char *word, unsigned seconds)
 {
-	struct control_call c;
+	struct control_call c = {0};
 
 	return finish(ret, &c, control_call(&c, owner, dev, word), seconds);
 }
@@ -297,7 +297,7 @@ int control_ask_gone(struct control_answer *ret, uid_t owner, pid_t pid,
 		     const char *word)
 {
 	char name[CONTROL_NAME_MAX];
-	struct control_call c;
+	struct control_call c = {0};
 
 	control_name_gone(name, pid);
 	return finish(ret, &c, call(&c, owner, name, word, NULL),
@@ -309,7 +309,7 @@ int control_lease(uid_t owner, dev_t dev, int process, int terminal)
 	const int with[CONTROL_FDS_MAX] = {process, terminal};
 	struct control_answer answer = {0};
 	char name[CONTROL_NAME_MAX];
-	struct control_call c;
+	struct control_call c = {0};
 	int err;
 
 	control_name(name, dev);
@@ -343,25 +343,30 @@ static bool is_in(pid_t pid, const pid_t list[], size_t count)
 	return false;
 }
 
+/* Add those in dir to the count that list has. */
+static size_t list_gone_in(pid_t list[], size_t max, size_t count,
+			   const char *dir)
+{
+	const struct dirent *e;
+	DIR *d = opendir(dir);
+
+	if (d == NULL)
+		return count;
+	while (count < max && (e = readdir(d)) != NULL) {
+		list[count] = gone_pid(e->d_name);
+		count += list[count] > 0 && !is_in(list[count], list, count);
+	}
+	(void)closedir(d);
+	return count;
+}
+
 size_t control_list_gone(pid_t list[], size_t max, uid_t owner)
 {
 	char dir[PATH_MAX];
 	size_t count = 0;
 
-	for (unsigned n = 0; n < RUNDIR_COUNT; n++) {
-		const struct dirent *e;
-		DIR *d;
-
-		if (!rundir_get(dir, n, owner, false))
-			continue;
-		d = opendir(dir);
-		while (d != NULL && count < max && (e = readdir(d)) != NULL) {
-			list[count] = gone_pid(e->d_name);
-			count += list[count] > 0 &&
-				 !is_in(list[count], list, count);
-		}
-		if (d != NULL)
-			(void)closedir(d);
-	}
+	for (unsigned n = 0; n < RUNDIR_COUNT; n++)
+		if (rundir_get(dir, n, owner, false))
+			count = list_gone_in(list, max, count, dir);
 	return count;
 }

@@ -30,7 +30,7 @@ int run_start(pid_t *pid, const char *file, const char *const argv[])
 
 int run_wait(int *status, const char *file, const char *const argv[])
 {
-	pid_t pid, got;
+	pid_t pid = -1, got;
 	int err = run_start(&pid, file, argv);
 
 	if (err != 0)

@@ -60,7 +60,7 @@ int tell_daemon(const struct mounted *m, const char *word)
 {
 	struct control_answer answer = {0};
 	unsigned seconds = FIRST_SECONDS;
-	struct control_call c;
+	struct control_call c = {0};
 	int err = control_call(&c, m->owner, m->dev, word);
 
 	if (err != 0)

@@ -1,6 +1,8 @@
 #!/bin/sh
 # Whoever takes a mount away, and however, no daemon is left that serves it:
 # not to those who have files open in it, and not to bind mounts of it.
+# Some functions are called by names that are in variables.
+# shellcheck disable=SC2317
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 need_fuse

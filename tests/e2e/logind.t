@@ -379,6 +379,8 @@ vault_with()
 	echo "$1" >"$M/file"
 }
 
+# Called through wait_for.
+# shellcheck disable=SC2317
 inhibited()
 {
 	[ "$(grep -c ^inhibited "$W/logind.out")" -ge "$1" ]
