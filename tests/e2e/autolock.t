@@ -2,6 +2,7 @@
 # A vault that is used does not lock itself, whatever the use is; one that is
 # not used always does.  The clock is a real one here; tests/tools/autolock.c
 # has a false one.
+# shellcheck disable=SC2015,SC2317
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 need_fuse
