@@ -4,6 +4,7 @@
 
 /* The commands of tazpod(1).  Each gets its own options and arguments. */
 
+#include "mounts.h"
 #include "msg.h"
 
 #include <stdbool.h>
@@ -25,8 +26,18 @@ struct command_line {
  */
 char *command_options(const struct command_line *c);
 
+/* The nth argument, or what an option says instead, or NULL. */
+const char *command_argument(const struct command_line *c, int n,
+			     const char *option);
+
+/* Say what it means that m's daemon has answered err when it was doing that. */
+enum exit_code command_complain(int err, const struct mounted *m,
+				const char *doing);
+
 enum exit_code cmd_create(const struct command_line *c);
 enum exit_code cmd_unlock(const struct command_line *c);
+enum exit_code cmd_run(const struct command_line *c);
+enum exit_code cmd_shell(const struct command_line *c);
 enum exit_code cmd_lock(const struct command_line *c);
 enum exit_code cmd_save(const struct command_line *c);
 enum exit_code cmd_history(const struct command_line *c);
