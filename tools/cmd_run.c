@@ -181,31 +181,30 @@ static int finish(struct child *c, const char *name)
 }
 
 /*
- * Does it lock now?  That the lease has ended is seen by the daemon before it
- * sees who asks a second time.
+ * Are there leases left?  1, 0 or -errno: -ECONNREFUSED if it has been locked
+ * already.  That ours has ended is seen by the daemon before it sees who asks a
+ * second time.
  */
-static bool is_locking(const struct unlocked *at)
+static int has_leases(const struct unlocked *at)
 {
 	struct control_answer answer = {0};
-	bool locks = true;
+	int left = 1;
 
-	for (int n = 0; n < 2; n++) {
-		int err = control_ask(&answer, at->mount->owner, at->mount->dev,
-				      "status");
-
-		if (err != 0)
-			return err != -ETIMEDOUT;
-		locks = control_number(answer.body, "leases") == 0 ||
-			(pid_t)control_number(answer.body, "pid") != at->daemon;
+	for (int n = 0; n < 2 && left > 0; n++) {
+		left = control_ask(&answer, at->mount->owner, at->mount->dev,
+				   "status");
+		if (left != 0)
+			return left;
+		left = control_number(answer.body, "leases") > 0;
+		if ((pid_t)control_number(answer.body, "pid") != at->daemon)
+			left = -ECONNREFUSED;
 		free(answer.body);
-		if (locks)
-			break;
 	}
-	return locks;
+	return left;
 }
 
-/* Wait until it is locked, saying so if that takes long. */
-static enum exit_code await_lock(const struct unlocked *at)
+/* Have it locked, or wait until that is done, saying so if it takes long. */
+static int lock(const struct unlocked *at)
 {
 	const struct mounted *m = at->mount;
 	struct control_answer answer = {0};
@@ -213,11 +212,8 @@ static enum exit_code await_lock(const struct unlocked *at)
 	int err = control_call_daemon(&call, m->owner, m->dev, at->daemon,
 				      "lock");
 
-	/* That was quick. */
-	if (err == -ECONNREFUSED && await_end(at))
-		return EXIT_DONE;
 	if (err != 0)
-		return command_complain(err, m, "lock");
+		return err;
 	err = control_wait(&answer, &call, SAY_SECONDS);
 	if (err == -ETIMEDOUT) {
 		msg_say("%s: waiting until %s is saved and locked", m->dir,
@@ -226,12 +222,29 @@ static enum exit_code await_lock(const struct unlocked *at)
 	}
 	control_hang_up(&call);
 	free(answer.body);
+	return err != 0 ? err : answer.err;
+}
+
+/* If that was the last lease, the daemon locks by now: wait for that. */
+static enum exit_code await_lock(const struct unlocked *at)
+{
+	int err = has_leases(at);
+
+	if (err > 0)
+		return EXIT_DONE;
+	if (err == 0)
+		err = lock(at);
+	/* It was quicker than to hear us. */
+	if ((err == -ECONNREFUSED || err == -ECONNRESET) && await_end(at))
+		return EXIT_DONE;
+	if (err == -ECANCELED)
+		(void)await_end(at);
 	if (err == -ETIMEDOUT)
 		return msg_fail(EXIT_FAILED,
 				"%s: not locked yet; 'tazpod lock %s' waits "
 				"for it",
-				m->vault, m->dir);
-	return command_complain(err != 0 ? err : answer.err, m, "lock");
+				at->mount->vault, at->mount->dir);
+	return command_complain(err, at->mount, "lock");
 }
 
 /* Run argv with what u says unlocked. */
@@ -243,8 +256,7 @@ static enum exit_code run(struct unlock *u, const char *const argv[])
 
 	if (code == EXIT_DONE) {
 		code = (enum exit_code)finish(&child, argv[0]);
-		locked = at.lease_only && is_locking(&at) ? await_lock(&at)
-							  : EXIT_DONE;
+		locked = at.lease_only ? await_lock(&at) : EXIT_DONE;
 		code = code == EXIT_DONE ? locked : code;
 	}
 	unlock_forget(&at);

@@ -63,7 +63,7 @@ static void notice(const struct daemon *d, const struct autolock_step *step)
 	int len;
 
 	/* Rounded, since the timer is some milliseconds late. */
-	(void)say_ms(left, step->left_ms < 1000
+	(void)say_ms(left, step->left_ms < 900
 				   ? step->left_ms
 				   : (step->left_ms + 500) / 1000 * 1000);
 	if (step->notice == AUTOLOCK_IDLE)
