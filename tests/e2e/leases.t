@@ -40,10 +40,10 @@ if len(sys.argv) > 3:
     fds = [os.pipe()[0] if sys.argv[3] == "pipe"
            else os.pidfd_open(int(sys.argv[3]))]
 word = sys.argv[2].encode() + b"\n"
+answer = b""
 try:
     s.sendmsg([word], [(socket.SOL_SOCKET, socket.SCM_RIGHTS,
                         array.array("i", fds))] if fds else [])
-    answer = b""
     while True:
         more = s.recv(65536)
         if not more:
@@ -209,6 +209,18 @@ holds "the last one locks" locked
 with sh -c 'sleep 300 >"$1" 2>&1 & echo $! >"$2"' sh /dev/null "$W/left"
 holds "what a command leaves behind does not keep it unlocked" locked
 kill "$(cat "$W/left")"
+
+# A seal of this takes a while.
+with -o seal=off sh -c "head -c 40M /dev/urandom >'$M/large'" &
+holder=$!
+wait_for 20 test -e "$M/large"
+holds "a vault that is being saved to be locked is still there" \
+	wait_for 20 has_leases 0
+run with sh -c "cat '$M/file' && sleep 1 && cat '$M/file' && rm '$M/large'"
+is "$status $(cat "$W/out" "$W/err" | tr '\n' ' ')" "0 1 1 " \
+	"but not for the next command, which unlocks it anew"
+wait "$holder"
+is "$?" 0 "nor is the lock disturbed by that"
 
 mkdir "$W/other"
 run "$TAZPOD" unlock --passfile "$PASS" "$V" "$M"
