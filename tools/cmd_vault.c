@@ -18,9 +18,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The nth argument, or what an option says instead, or NULL. */
-static const char *argument(const struct command_line *c, int n,
-			    const char *option)
+const char *command_argument(const struct command_line *c, int n,
+			     const char *option)
 {
 	return n < c->argc ? c->argv[n] : option;
 }
@@ -73,7 +72,7 @@ enum exit_code cmd_create(const struct command_line *c)
 	enum exit_code code;
 
 	options_init(&o);
-	code = target_vault(&vault, argument(c, 0, c->vault), buf);
+	code = target_vault(&vault, command_argument(c, 0, c->vault), buf);
 	if (code != EXIT_DONE)
 		goto out;
 	list = command_options(c);
@@ -96,93 +95,6 @@ out:
 	options_free(&o);
 	free(list);
 	return code;
-}
-
-/*
- * Is the vault mounted already?  Then that is said: as good news if it is
- * where it was wanted, or anywhere was good.
- */
-static bool is_unlocked(const struct command_line *c, const char *vault,
-			const char *dir, enum exit_code *code)
-{
-	char *real = realpath(vault, NULL);
-	char *wanted = dir != NULL ? realpath(dir, NULL) : NULL;
-	const struct mounted *found = NULL;
-	struct control_answer answer = {0};
-	struct mounted *m = NULL;
-
-	/* A dead one keeps nobody from mounting elsewhere. */
-	if (real != NULL && mounts_read(&m) == 0)
-		found = stale_live_mount(m, real);
-	*code = EXIT_DONE;
-	if (found != NULL && control_ask(&answer, found->owner, found->dev,
-					 "status") == -ECONNREFUSED)
-		*code = msg_fail(EXIT_MOUNT,
-				 "%s: mounted at %s, but its daemon does not "
-				 "answer; run 'umount %s', then unlock again",
-				 vault, found->dir, found->dir);
-	else if (found != NULL && dir != NULL &&
-		 (wanted == NULL || strcmp(wanted, found->dir) != 0))
-		*code = msg_fail(EXIT_IN_USE,
-				 "%s: unlocked already at %s; 'tazpod lock' it "
-				 "first",
-				 vault, found->dir);
-	else if (found != NULL && !c->quiet)
-		(void)printf("%s: unlocked already at %s\n", vault, found->dir);
-	mounts_free(m);
-	free(answer.body);
-	free(real);
-	free(wanted);
-	return found != NULL;
-}
-
-/* Run tazpodfs, which says itself what goes wrong. */
-static enum exit_code exec_tazpodfs(const struct command_line *c,
-				    const char *vault, const char *dir)
-{
-	char path[PATH_MAX], *list = command_options(c), *slash;
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 4);
-
-	if (list == NULL)
-		return msg_fail(EXIT_FAILED, "out of memory");
-	/* The one beside this program, as it was built or installed. */
-	if (n > 0) {
-		path[n] = '\0';
-		slash = strrchr(path, '/');
-		(void)snprintf(slash + 1, sizeof("tazpodfs"), "tazpodfs");
-	} else {
-		(void)snprintf(path, sizeof(path), "%s/tazpodfs", TZ_BINDIR);
-	}
-	(void)execl(path, "tazpodfs", "-o", list, "--", vault, dir,
-		    (char *)NULL);
-	free(list);
-	return msg_fail(EXIT_FAILED, "%s: %s", path, strerror(errno));
-}
-
-enum exit_code cmd_unlock(const struct command_line *c)
-{
-	char vault_buf[PATH_MAX], dir_buf[PATH_MAX];
-	const char *vault, *dir = argument(c, 1, c->mount);
-	enum exit_code code =
-		target_vault(&vault, argument(c, 0, c->vault), vault_buf);
-
-	if (code != EXIT_DONE)
-		return code;
-	if (is_unlocked(c, vault, dir, &code))
-		return code;
-	if (dir == NULL) {
-		if (!target_default_dir(dir_buf))
-			return msg_fail(EXIT_USAGE,
-					"no mount point named, and HOME is not "
-					"set");
-		dir = dir_buf;
-		if (mkdir(dir, 0700) != 0 && errno != EEXIST)
-			return msg_fail(EXIT_MOUNT,
-					"%s: cannot make the mount point: %s; "
-					"name another folder",
-					dir, strerror(errno));
-	}
-	return exec_tazpodfs(c, vault, dir);
 }
 
 enum exit_code cmd_save(const struct command_line *c)

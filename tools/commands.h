@@ -25,8 +25,14 @@ struct command_line {
  */
 char *command_options(const struct command_line *c);
 
+/* The nth argument, or what an option says instead, or NULL. */
+const char *command_argument(const struct command_line *c, int n,
+			     const char *option);
+
 enum exit_code cmd_create(const struct command_line *c);
 enum exit_code cmd_unlock(const struct command_line *c);
+enum exit_code cmd_run(const struct command_line *c);
+enum exit_code cmd_shell(const struct command_line *c);
 enum exit_code cmd_lock(const struct command_line *c);
 enum exit_code cmd_save(const struct command_line *c);
 enum exit_code cmd_history(const struct command_line *c);

@@ -10,6 +10,7 @@
 
 #include "fs/loop.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/types.h>
@@ -69,6 +70,12 @@ void control_gone(struct control *c);
  */
 void control_end(struct control *c);
 
+/*
+ * Does a daemon listen for that mount?  It is not asked for anything, so one
+ * that is stopped lets nobody wait for long, and counts.
+ */
+bool control_listens(uid_t owner, dev_t dev);
+
 /* Remove the socket of a daemon that has died, if it left one. */
 void control_forget(uid_t owner, dev_t dev);
 
@@ -109,6 +116,13 @@ struct control_call {
  */
 int control_call(struct control_call *ret, uid_t owner, dev_t dev,
 		 const char *word);
+
+/*
+ * The same, if its daemon is process pid: a device number may be another
+ * mount's by now.  -ECONNREFUSED also if it is not.
+ */
+int control_call_daemon(struct control_call *ret, uid_t owner, dev_t dev,
+			pid_t pid, const char *word);
 
 /*
  * Wait for the answer, for at most so many seconds, for ever if 0.  After a

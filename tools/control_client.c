@@ -81,18 +81,26 @@ static int connect_to(uid_t owner, const char *name)
 	return err;
 }
 
-void control_forget(uid_t owner, dev_t dev)
+bool control_listens(uid_t owner, dev_t dev)
 {
 	char name[CONTROL_NAME_MAX];
-	struct sockaddr_un a;
 	int fd;
 
 	control_name(name, dev);
 	fd = connect_to(owner, name);
 	if (fd >= 0)
 		(void)close(fd);
-	if (fd != -ECONNREFUSED)
+	return fd >= 0 || fd == -ETIMEDOUT;
+}
+
+void control_forget(uid_t owner, dev_t dev)
+{
+	char name[CONTROL_NAME_MAX];
+	struct sockaddr_un a;
+
+	if (control_listens(owner, dev))
 		return;
+	control_name(name, dev);
 	for (unsigned n = 0; n < RUNDIR_COUNT; n++)
 		if (control_address(&a, n, owner, name, false))
 			(void)unlink(a.sun_path);
@@ -159,20 +167,20 @@ static int send_word(int fd, const char *word, const int with[CONTROL_FDS_MAX])
 	return sendmsg(fd, &h, MSG_NOSIGNAL) == len ? 0 : -EIO;
 }
 
-/* Begin a call of the socket with that name. */
-static int call(struct control_call *ret, uid_t owner, const char *name,
-		const char *word, const int with[CONTROL_FDS_MAX])
+/* Begin a call on the connection fd, which may be a -errno instead. */
+static int call_on(struct control_call *ret, int fd, const char *word,
+		   const int with[CONTROL_FDS_MAX])
 {
-	struct control_call c = {.fd = connect_to(owner, name), .peer = -1};
+	struct control_call c = {.fd = fd, .peer = -1};
 	int err;
 
-	if (c.fd < 0)
-		return c.fd;
-	c.pid = peer_of(c.fd);
+	if (fd < 0)
+		return fd;
+	c.pid = peer_of(fd);
 	/* After a lock, its end is waited for. */
 	if (strcmp(word, "lock") == 0)
 		c.peer = (int)syscall(SYS_pidfd_open, c.pid, 0);
-	err = send_word(c.fd, word, with);
+	err = send_word(fd, word, with);
 	if (err != 0)
 		control_hang_up(&c);
 	else
@@ -186,7 +194,22 @@ int control_call(struct control_call *ret, uid_t owner, dev_t dev,
 	char name[CONTROL_NAME_MAX];
 
 	control_name(name, dev);
-	return call(ret, owner, name, word, NULL);
+	return call_on(ret, connect_to(owner, name), word, NULL);
+}
+
+int control_call_daemon(struct control_call *ret, uid_t owner, dev_t dev,
+			pid_t pid, const char *word)
+{
+	char name[CONTROL_NAME_MAX];
+	int fd;
+
+	control_name(name, dev);
+	fd = connect_to(owner, name);
+	if (fd >= 0 && peer_of(fd) != pid) {
+		(void)close(fd);
+		fd = -ECONNREFUSED;
+	}
+	return call_on(ret, fd, word, NULL);
 }
 
 /*
@@ -300,7 +323,7 @@ int control_ask_gone(struct control_answer *ret, uid_t owner, pid_t pid,
 	struct control_call c = {0};
 
 	control_name_gone(name, pid);
-	return finish(ret, &c, call(&c, owner, name, word, NULL),
+	return finish(ret, &c, call_on(&c, connect_to(owner, name), word, NULL),
 		      STATUS_SECONDS);
 }
 
@@ -313,8 +336,8 @@ int control_lease(uid_t owner, dev_t dev, int process, int terminal)
 	int err;
 
 	control_name(name, dev);
-	err = finish(&answer, &c, call(&c, owner, name, "lease", with),
-		     STATUS_SECONDS);
+	err = call_on(&c, connect_to(owner, name), "lease", with);
+	err = finish(&answer, &c, err, STATUS_SECONDS);
 	free(answer.body);
 	return err != 0 ? err : answer.err;
 }

@@ -11,6 +11,7 @@
 #include "crypto/crypto.h"
 #include "mounting.h"
 #include "mounts.h"
+#include "place.h"
 #include "sandbox.h"
 #include "seen.h"
 
@@ -322,10 +323,19 @@ static enum exit_code mount_vault(struct daemon *d)
 	};
 	const struct mount_events events = {on_ready, on_gone, on_changed, d};
 	const struct mount_parts parts = {d->tree, NULL, d->loop};
+	const char *dir = d->parts->dir;
+	enum exit_code code;
+	int hold = place_hold(dir);
 
 	default_view(&options.view);
-	return mounting_new(&d->mount, d->parts->dir, &parts, &options,
-			    &events);
+	/* Another may have been quicker since that was seen to first. */
+	if (!o->nonempty && place_is_mount(dir))
+		code = place_complain_busy(dir);
+	else
+		code = mounting_new(&d->mount, dir, &parts, &options, &events);
+	if (hold >= 0)
+		(void)close(hold);
+	return code;
 }
 
 /* Mount the vault, and give up all that is not needed from then on. */

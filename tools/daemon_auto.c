@@ -63,7 +63,7 @@ static void notice(const struct daemon *d, const struct autolock_step *step)
 	int len;
 
 	/* Rounded, since the timer is some milliseconds late. */
-	(void)say_ms(left, step->left_ms < 1000
+	(void)say_ms(left, step->left_ms < 900
 				   ? step->left_ms
 				   : (step->left_ms + 500) / 1000 * 1000);
 	if (step->notice == AUTOLOCK_IDLE)
@@ -158,9 +158,14 @@ static void on_timer(void *ctx, int fd)
 static void on_last(void *ctx)
 {
 	struct daemon *d = ctx;
+	const struct autolock_time t = now();
 
-	if (d->parts->options->lock.lease)
-		lock(d, "the last lease has ended");
+	if (d->automatic.is_stopped || !d->parts->options->lock.lease)
+		return;
+	/* If it cannot be saved now, that is tried again. */
+	autolock_await_lease(&d->automatic.when, &t);
+	step(d);
+	lock(d, "the last lease has ended");
 }
 
 int daemon_auto_start(struct daemon *d)
@@ -190,7 +195,8 @@ int daemon_auto_lease(struct daemon *d, int process, int terminal)
 {
 	int err;
 
-	if (d->automatic.is_stopped) {
+	/* A lease of what is about to be locked would be worth nothing. */
+	if (d->automatic.is_stopped || ending_is_under_way(d->ending)) {
 		(void)close(process);
 		if (terminal >= 0)
 			(void)close(terminal);

@@ -391,6 +391,11 @@ void ending_gone(struct ending *e)
 		save(e);
 }
 
+bool ending_is_under_way(const struct ending *e)
+{
+	return e->is_locking || e->is_gone;
+}
+
 bool ending_is_gone(const struct ending *e)
 {
 	return e->is_gone || e->is_detached;

@@ -70,6 +70,9 @@ void ending_demand(struct ending *e, const char *why);
 void ending_detached(struct ending *e);
 void ending_gone(struct ending *e);
 
+/* Is it about to end?  A save that fails may still keep it. */
+bool ending_is_under_way(const struct ending *e);
+
 /* Is there nothing to unmount any more? */
 bool ending_is_gone(const struct ending *e);
 

@@ -48,6 +48,41 @@ static int mount_id(int fd)
 	return id;
 }
 
+static const struct mounted *with_id(const struct mounted *list, int id)
+{
+	while (list != NULL && list->id != id)
+		list = list->next;
+	return list;
+}
+
+/*
+ * Is the mount with that id ours, and does its daemon listen?  Then it must not
+ * be looked at: a daemon that is stopped would let us wait until it goes on.
+ */
+static bool is_served(int id)
+{
+	struct mounted *list = NULL;
+	const struct mounted *m;
+	bool served;
+
+	if (id < 0 || mounts_read(&list) != 0)
+		return false;
+	m = with_id(list, id);
+	served = m != NULL && control_listens(m->owner, m->dev);
+	mounts_free(list);
+	return served;
+}
+
+bool stale_is_served(const char *dir)
+{
+	int fd = open(dir, O_PATH | O_CLOEXEC);
+	bool served = fd >= 0 && is_served(mount_id(fd));
+
+	if (fd >= 0)
+		(void)close(fd);
+	return served;
+}
+
 /*
  * A descriptor of the mount on top at dir if that is dead, and its id, else -1.
  * While it is held, its id is no other mount's.
@@ -57,9 +92,9 @@ static int open_dead(const char *dir, int *id)
 	/* Such a descriptor can be had without asking a daemon. */
 	int fd = open(dir, O_PATH | O_CLOEXEC);
 
-	*id = -1;
-	if (fd >= 0 && stale_is_disconnected(fd))
-		*id = mount_id(fd);
+	*id = fd >= 0 ? mount_id(fd) : -1;
+	if (*id >= 0 && (is_served(*id) || !stale_is_disconnected(fd)))
+		*id = -1;
 	if (fd >= 0 && *id < 0) {
 		(void)close(fd);
 		fd = -1;
@@ -79,15 +114,8 @@ static int dead_on_top(const char *dir)
 
 bool stale_is_dead(const struct mounted *m)
 {
-	struct control_answer answer = {0};
-	int id = dead_on_top(m->dir), err;
-
-	if (id < 0 || id == m->id)
-		return id >= 0;
-	/* It lies below a dead one, where only its daemon can tell of it. */
-	err = control_ask(&answer, m->owner, m->dev, "status");
-	free(answer.body);
-	return err == -ECONNREFUSED;
+	/* If it lies below a dead one, nothing else can tell of it. */
+	return !control_listens(m->owner, m->dev) && dead_on_top(m->dir) >= 0;
 }
 
 const struct mounted *stale_live_mount(const struct mounted *list,
@@ -148,9 +176,7 @@ static int heal_one(const char *dir)
 	if (fd < 0)
 		return 0;
 	err = mounts_read(&list);
-	m = list;
-	while (m != NULL && m->id != id)
-		m = m->next;
+	m = with_id(list, id);
 	if (m != NULL && (m->owner == geteuid() || geteuid() == 0))
 		err = unmount(m, fd);
 	else

@@ -19,9 +19,16 @@ bool stale_is_disconnected(int fd);
 
 /*
  * Has m's daemon died?  False also where that cannot be known: root cannot
- * look into the mount of a user.
+ * look into the mount of a user.  One that is stopped lets nobody wait, as long
+ * as it listens.
  */
 bool stale_is_dead(const struct mounted *m);
+
+/*
+ * Is dir in a mount of ours, of whatever user, whose daemon listens?  It may
+ * not answer, and is not asked.
+ */
+bool stale_is_served(const char *dir);
 
 /*
  * As mounts_of(), but passing over dead ones: this user's newest mount of the

@@ -57,11 +57,7 @@ bool target_default_dir(char path[static PATH_MAX])
 	return snprintf(path, PATH_MAX, "%s/secrets", home) < PATH_MAX;
 }
 
-/*
- * name as an absolute path, without a look at name itself if that fails: the
- * root of somebody's mount, or of a dead one, cannot be looked at.
- */
-static char *resolve(const char *name)
+char *target_resolve(const char *name)
 {
 	char *real = realpath(name, NULL), *dir, *slash, *full = NULL;
 	const char *base;
@@ -86,7 +82,7 @@ static char *resolve(const char *name)
 static enum exit_code find_named(const struct mounted **ret,
 				 const struct mounted *m, const char *name)
 {
-	char *path = resolve(name);
+	char *path = target_resolve(name);
 	const struct mounted *other = NULL;
 
 	if (path != NULL) {

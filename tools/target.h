@@ -20,6 +20,14 @@ enum exit_code target_vault(const char **ret, const char *named,
 			    char buf[static PATH_MAX]);
 
 /*
+ * name as an absolute path without links, malloc'd; without a look at name
+ * itself if that fails, since the root of somebody's mount, or of a dead one,
+ * cannot be looked at, and a vault may be still to be made.  NULL if there is
+ * no such folder, or no memory.
+ */
+char *target_resolve(const char *name);
+
+/*
  * Where a vault is mounted unless the user says: /home/tazpod/secrets in a
  * pod, else ~/secrets.  False: there is no home.
  */

@@ -3,6 +3,7 @@
 #include "commands.h"
 
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,8 @@ static const struct option long_options[] = {
 	{NULL, 0, NULL, 0},
 };
 
+enum { ANY = INT_MAX }; /* arguments, of another command's: not ours */
+
 static const struct command {
 	const char *name, *args, *help;
 	const char *letters; /* the options that make sense */
@@ -33,6 +36,10 @@ static const struct command {
 	{"create", "[VAULT]", "make a new, empty vault", "vpdcqh", 1,
 	 cmd_create},
 	{"unlock", "[VAULT [DIR]]", "mount a vault", "vmpdcoqh", 2, cmd_unlock},
+	{"run", "[--] COMMAND...", "run a command with a vault unlocked",
+	 "vmpdcoqh", ANY, cmd_run},
+	{"shell", "", "start a shell with a vault unlocked", "vmpdcoqh", 0,
+	 cmd_shell},
 	{"lock", "[DIR|VAULT]", "save a vault and end its mount", "vmkDqh", 1,
 	 cmd_lock},
 	{"save", "[DIR|VAULT]", "seal the vault now", "vmqh", 1, cmd_save},
@@ -101,12 +108,14 @@ static bool set_option(struct command_line *c, int letter)
 
 static enum exit_code run(const struct command *cmd, int argc, char *argv[])
 {
+	/* With '+' it ends at the first argument. */
+	const char *letters = cmd->max_args == ANY ? "+o:qh" : "o:qh";
 	struct command_line c = {0};
 	int letter;
 
 	opterr = 0;
-	while ((letter = getopt_long(argc, argv, "o:qh", long_options, NULL)) !=
-	       -1) {
+	while ((letter = getopt_long(argc, argv, letters, long_options,
+				     NULL)) != -1) {
 		if (letter == 'h') {
 			print_command(stdout, cmd);
 			return EXIT_DONE;

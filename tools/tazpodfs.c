@@ -4,6 +4,7 @@
 #include "daemon.h"
 #include "msg.h"
 #include "options.h"
+#include "place.h"
 #include "stale.h"
 
 #include <dirent.h>
@@ -124,15 +125,6 @@ static bool is_empty(const char *dir)
 	return empty;
 }
 
-/* Is dir the root of a mount? */
-static bool is_mount(const char *dir)
-{
-	struct statx st;
-
-	return statx(AT_FDCWD, dir, AT_NO_AUTOMOUNT, 0, &st) == 0 &&
-	       (st.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
-}
-
 /* Is a FUSE mount there whose daemon has gone?  Attributes may be cached. */
 static bool is_dead(const char *dir)
 {
@@ -167,8 +159,12 @@ static void heal(const char *dir)
 static enum exit_code check_place(struct arguments *a, const char *dir)
 {
 	struct stat st;
+	bool served;
 
 	heal(dir);
+	served = stale_is_served(dir);
+	if (served && place_is_mount(dir) && !a->options.nonempty)
+		return place_complain_busy(dir);
 	if (realpath(dir, a->dir) == NULL || stat(a->dir, &st) != 0) {
 		if (errno == ENOTCONN)
 			return complain_dead(dir);
@@ -182,13 +178,10 @@ static enum exit_code check_place(struct arguments *a, const char *dir)
 	}
 	if (!S_ISDIR(st.st_mode))
 		return msg_fail(EXIT_MOUNT, "%s: not a folder", dir);
-	if (is_dead(a->dir))
+	if (!served && is_dead(a->dir))
 		return complain_dead(dir);
-	if (is_mount(a->dir) && !a->options.nonempty)
-		return msg_fail(EXIT_MOUNT,
-				"%s: busy: something is mounted there; unmount "
-				"it first, or give -o nonempty",
-				dir);
+	if (place_is_mount(a->dir) && !a->options.nonempty)
+		return place_complain_busy(dir);
 	if (!a->options.nonempty && !is_empty(a->dir))
 		return msg_fail(EXIT_MOUNT,
 				"%s: not empty; what is in it would be hidden. "
