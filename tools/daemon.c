@@ -22,6 +22,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -56,17 +57,36 @@ static void on_gone(void *ctx)
 	ending_gone(d->ending);
 }
 
-/* Mounts have come or gone. */
+static int watch_table(struct daemon *d);
+
+/* Mounts have come or gone.  Where many do, not each of them is looked at. */
 static void on_mounts(void *ctx, int fd)
 {
+	const struct itimerspec rest = {.it_value = {0, 100000000}};
 	struct daemon *d = ctx;
 
-	(void)fd;
-	if (mounts_have(d->mount_id))
+	loop_remove(d->loop, fd);
+	if (mounts_have(d->mount_id)) {
+		(void)timerfd_settime(d->mounts_rest, 0, &rest, NULL);
 		return;
+	}
 	leave(d);
 	pin_release(d->pin);
 	ending_detached(d->ending);
+}
+
+static void on_rest(void *ctx, int fd)
+{
+	uint64_t count;
+
+	(void)!read(fd, &count, sizeof(count));
+	/* What has changed meanwhile is told then. */
+	(void)watch_table(ctx);
+}
+
+static int watch_table(struct daemon *d)
+{
+	return loop_add_urgent(d->loop, d->mounts, on_mounts, d);
 }
 
 static void on_changed(void *ctx)
@@ -249,12 +269,17 @@ static int find_mount(struct daemon *d)
 /* The kernel tells when any mount has come or gone (proc(5), mountinfo). */
 static int watch_mounts(struct daemon *d)
 {
+	int err;
+
 	if (d->mount_id < 0)
 		return 0;
 	d->mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
-	if (d->mounts < 0)
+	d->mounts_rest =
+		timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (d->mounts < 0 || d->mounts_rest < 0)
 		return -errno;
-	return loop_add_urgent(d->loop, d->mounts, on_mounts, d);
+	err = loop_add(d->loop, d->mounts_rest, on_rest, d);
+	return err == 0 ? watch_table(d) : err;
 }
 
 /* From here on the mount is served. */
@@ -411,8 +436,11 @@ static enum exit_code start(struct daemon *d)
 
 enum exit_code daemon_run(const struct daemon_parts *parts)
 {
-	struct daemon d = {
-		.parts = parts, .signals = -1, .mounts = -1, .mount_id = -1};
+	struct daemon d = {.parts = parts,
+			   .signals = -1,
+			   .mounts = -1,
+			   .mounts_rest = -1,
+			   .mount_id = -1};
 	enum exit_code code = start(&d);
 
 	if (code == EXIT_DONE && loop_run(d.loop) != 0)

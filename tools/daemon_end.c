@@ -126,6 +126,8 @@ void daemon_end(struct daemon *d)
 		(void)close(d->signals);
 	if (d->mounts >= 0)
 		(void)close(d->mounts);
+	if (d->mounts_rest >= 0)
+		(void)close(d->mounts_rest);
 	tree_free(d->tree);
 	openvault_close(&d->vault);
 }

@@ -36,6 +36,7 @@ struct daemon {
 	int mount_id;		   /* in mountinfo; -1: not known */
 	int signals;		   /* descriptor, or -1 */
 	int mounts;		   /* the kernel's table of them, or -1 */
+	int mounts_rest;	   /* timer: until it is looked at again */
 	bool ready;		   /* was announced */
 	struct {
 		struct leases *leases; /* NULL: not started */

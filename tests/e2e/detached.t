@@ -41,6 +41,7 @@ hold()
 {
 	rm -f "$W/in"
 	mkfifo "$W/in"
+	: >"$W/seen"
 	"$PY" "$W/hold.py" "$M/file" <"$W/in" >"$W/seen" &
 	holder=$!
 	exec 7>"$W/in"
