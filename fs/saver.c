@@ -304,12 +304,6 @@ int saver_request(struct saver *s, enum vault_salt salt, saver_fn *fn,
 	return 0;
 }
 
-/* Is all there is durable, in the vault's place or beside it? */
-static bool is_settled(const struct saver *s)
-{
-	return s->state.error == 0 ? !is_dirty(s) : is_beside(s);
-}
-
 /* Take in what became of a save. */
 static void note_job(struct saver *s, const struct sealing_job *job)
 {
@@ -323,7 +317,9 @@ static void note_job(struct saver *s, const struct sealing_job *job)
 		s->state.params = job->params;
 		s->sealed_changes = job->snapshot.changes;
 	}
-	if (s->parts.settled != NULL && is_settled(s))
+	/* Is all there is durable, in the vault's place or beside it? */
+	if (s->parts.settled != NULL &&
+	    (job->err == 0 ? !is_dirty(s) : is_beside(s)))
 		s->parts.settled(s->parts.ctx);
 }
 
@@ -461,22 +457,18 @@ int saver_rescue(struct saver *s, const struct sealing_place *place,
 	return 0;
 }
 
-static uint64_t ms_since(const struct timespec *then)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)ns_between(then, &now) / 1000000;
-}
-
 struct saver_state saver_state(const struct saver *s)
 {
 	struct saver_state state = s->state;
+	struct timespec now;
 
 	state.dirty = is_dirty(s);
 	state.beside = is_beside(s);
 	/* The job is the sealing thread's, but what it is for is settled. */
-	state.disk_ms = state.busy ? ms_since(&s->begun) : 0;
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	state.disk_ms = 0;
+	if (state.busy)
+		state.disk_ms = (uint64_t)ns_between(&s->begun, &now) / 1000000;
 	state.busy = state.busy && s->job.look == SEALING_DO;
 	return state;
 }

@@ -41,7 +41,7 @@ only 'crypto/' 'openssl/|nettle/' 'only crypto knows libcrypto and nettle'
 only 'fs/|tools/' 'fs/' 'crypto knows no files'
 only 'tools/' '(tools/|msg\.h|options\.h|jansson|libmount)' \
 	'crypto and fs know no tools'
-only 'fs/(store(_[a-z]+)?|history|inplace)\.c|fs/fuse(_serve|_data|_scrub)?\.c|fs/autoseal\.c|fs/saver\.c|tools/|crypto/pages\.c|crypto/mem\.c|crypto/(passphrase|hold)\.c' \
+only 'fs/(store(_[a-z]+)?|history|inplace)\.c|fs/fuse(_serve|_data|_scrub|_sync)?\.c|fs/autoseal\.c|fs/saver\.c|tools/|crypto/pages\.c|crypto/mem\.c|crypto/(passphrase|hold)\.c' \
 	'fcntl\.h|unistd\.h' 'only the store knows files'
 only 'fs/(fuse|saver|autoseal)|tools/' '"?fuse\.h|"?saver\.h' \
 	'the tree, the archive and the vault know no mount'
