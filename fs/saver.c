@@ -31,11 +31,10 @@ struct saver {
 	struct saver_parts parts;
 	struct saver_state state;
 	uint64_t sealed_changes; /* tree_changes() of the last good seal */
-	uint64_t
-		beside_changes; /* ... of the last that state.beside tells of */
-	struct waiter *waiting; /* for the seal under way */
-	struct waiter *next;	/* for the one after it */
-	struct waiter *rescue;	/* for one that goes elsewhere */
+	uint64_t beside_changes; /* ... of what state.beside tells of */
+	struct waiter *waiting;	 /* for the seal under way */
+	struct waiter *next;	 /* for the one after it */
+	struct waiter *rescue;	 /* for one that goes elsewhere */
 	const struct sealing_place *place;
 	size_t waiting_count, next_count;
 	enum vault_salt next_salt;
@@ -466,7 +465,6 @@ struct saver_state saver_state(const struct saver *s)
 	state.beside = is_beside(s);
 	/* The job is the sealing thread's, but what it is for is settled. */
 	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	state.disk_ms = 0;
 	if (state.busy)
 		state.disk_ms = (uint64_t)ns_between(&s->begun, &now) / 1000000;
 	state.busy = state.busy && s->job.look == SEALING_DO;
