@@ -156,6 +156,8 @@ struct autolock_step autolock_step(struct autolock *a,
 
 void autolock_dropped(struct autolock *a, const struct autolock_time *now)
 {
-	/* Until then it may have been used unseen. */
-	a->used_at = now->boot_ms - suspended_ms(a, now);
+	/* Until then it may have been used unseen; but not while the machine
+	 * was suspended, be that before the look or since. */
+	a->used_at += now->running_ms - a->seen.running_ms;
+	a->seen = *now;
 }
