@@ -362,15 +362,21 @@ void control_gone(struct control *c)
 		(void)snprintf(c->path, sizeof(c->path), "%s", to);
 }
 
-void control_end(struct control *c)
+void control_shut(struct control *c)
 {
-	if (c == NULL)
+	if (c == NULL || c->fd < 0)
 		return;
 	if (c->loop != NULL)
 		loop_remove(c->loop, c->fd);
 	(void)close(c->fd);
+	c->fd = -1;
 	/* Once its mount is gone, the name may be another one's already. */
 	if (is_at_path(c))
 		(void)unlink(c->path);
+}
+
+void control_end(struct control *c)
+{
+	control_shut(c);
 	free(c);
 }

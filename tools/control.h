@@ -65,9 +65,12 @@ void control_reply_last(struct control_request *r);
 void control_gone(struct control *c);
 
 /*
- * Listen no more, remove the socket, and release c.  NULL, and one that never
- * listened, are a no-op.
+ * Listen no more and remove the socket; who has asked is still answered.  NULL,
+ * and one that never listened, are a no-op.
  */
+void control_shut(struct control *c);
+
+/* The same, and release c. */
 void control_end(struct control *c);
 
 /*

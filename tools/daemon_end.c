@@ -77,6 +77,8 @@ static void save_rest(struct daemon *d)
 static void vanish(struct daemon *d)
 {
 	pin_free(d->pin);
+	/* A mount whose daemon listens is alive, to whoever unmounts others. */
+	control_shut(d->control);
 	end_mount(d, d->ending != NULL && ending_is_gone(d->ending));
 }
 
