@@ -24,8 +24,11 @@ struct ending {
 	int retry;    /* timer */
 	int patience; /* timer */
 	bool is_locking;
+	bool is_flushing; /* before it is saved */
+	bool is_saving;	  /* or rescued */
 	bool by_signal;	  /* somebody without a connection wants the lock */
 	bool is_detached; /* by umount -l */
+	bool is_revoking; /* before it is saved */
 	bool is_revoked;  /* everything is refused already */
 	bool is_gone;	  /* unmounted from outside */
 	bool is_frozen;	  /* it takes no more changes */
@@ -48,10 +51,18 @@ static void save(struct ending *e)
 {
 	int err = 0;
 
+	e->is_saving = true;
 	if (e->parts.saver != NULL)
 		err = saver_request(e->parts.saver, VAULT_FRESH, on_saved, e);
 	if (e->parts.saver == NULL || err != 0)
 		on_saved(e, err);
+}
+
+/* A second one would do all that follows twice. */
+static void save_once(struct ending *e)
+{
+	if (!e->is_saving)
+		save(e);
 }
 
 static void on_retry(void *ctx, int fd)
@@ -59,7 +70,22 @@ static void on_retry(void *ctx, int fd)
 	uint64_t count;
 
 	(void)!read(fd, &count, sizeof(count));
-	save(ctx);
+	save_once(ctx);
+}
+
+/* Is there no way back, whether it can be saved or not? */
+static bool must_end(const struct ending *e)
+{
+	return e->is_gone || e->is_revoked || e->by_signal;
+}
+
+/*
+ * Will it be saved once more whatever comes of this, when what programs had
+ * written through mappings has been handed over?
+ */
+static bool is_superseded(const struct ending *e)
+{
+	return e->is_detached && e->is_revoking && !e->is_gone;
 }
 
 static void freeze(struct ending *e, bool frozen)
@@ -80,14 +106,15 @@ static void on_revoked(void *ctx)
 {
 	struct ending *e = ctx;
 
+	e->is_revoking = false;
 	e->is_revoked = true;
 	freeze(e, true);
 	if (e->is_safe)
 		return;
-	if (e->is_detached) {
-		e->is_gone = true;
-		save(e);
-	}
+	e->is_gone = e->is_gone || e->is_detached;
+	/* A flush that is not over may never be; or it was given up. */
+	e->is_flushing = false;
+	save_once(e);
 }
 
 /* What programs had written through mappings has been handed over. */
@@ -106,7 +133,7 @@ static void on_dropped(void *ctx)
 /* Refuse everything, before it is saved. */
 static void revoke_now(struct ending *e)
 {
-	e->is_locking = true;
+	e->is_locking = e->is_revoking = true;
 	if (mount_drop(e->parts.mount, on_dropped, e) != 0)
 		on_dropped(e);
 }
@@ -114,11 +141,6 @@ static void revoke_now(struct ending *e)
 /* The lock did not come about: everything is as before. */
 static void give_up(struct ending *e, int err)
 {
-	if (e->is_detached) {
-		tell_lockers(e, err);
-		revoke_now(e);
-		return;
-	}
 	if (e->by_signal)
 		msg_log(LOG_ERR, "%s: cannot save: %s; it stays mounted",
 			store_path(e->parts.store), msg_error(err));
@@ -193,6 +215,7 @@ static void on_rescued(void *ctx, int err)
 {
 	struct ending *e = ctx;
 
+	e->is_saving = false;
 	if (e->is_discarded)
 		return;
 	if (err == 0) {
@@ -202,7 +225,10 @@ static void on_rescued(void *ctx, int err)
 			store_path(e->parts.store), msg_error(e->save_error),
 			e->rescue.path, e->rescue.path,
 			store_path(e->parts.store));
-		finish(e, e->save_error);
+		if (!is_superseded(e))
+			finish(e, e->save_error);
+	} else if (is_superseded(e)) {
+		return;
 	} else if (e->is_gone || e->is_revoked) {
 		retry_later(e, e->save_error);
 	} else {
@@ -229,6 +255,7 @@ static void end_without_save(struct ending *e, int err)
 	}
 	e->is_beside_tried = false;
 	e->save_error = err;
+	e->is_saving = true;
 	err = saver_rescue(e->parts.saver, &e->place, on_rescued, e);
 	if (err != 0)
 		on_rescued(e, err);
@@ -240,10 +267,11 @@ static void on_saved(void *ctx, int err)
 	const bool dirty =
 		e->parts.saver != NULL && saver_state(e->parts.saver).dirty;
 
+	e->is_saving = false;
 	/* It has been given up meanwhile. */
-	if (e->is_discarded)
+	if (e->is_discarded || is_superseded(e))
 		return;
-	if (err != 0 && !e->is_gone && !e->by_signal) {
+	if (err != 0 && !must_end(e)) {
 		give_up(e, err);
 	} else if (err != 0 && !e->is_gone && !e->is_frozen) {
 		/* So that what is put aside is all there is. */
@@ -265,9 +293,12 @@ static void on_flushed(void *ctx, int err)
 {
 	struct ending *e = ctx;
 
-	if (e->is_discarded)
+	const bool is_late = !e->is_flushing;
+
+	e->is_flushing = false;
+	if (is_late || e->is_discarded || is_superseded(e))
 		return;
-	if (err != 0 && !e->is_gone && !e->by_signal) {
+	if (err != 0 && !must_end(e)) {
 		give_up(e, err);
 		return;
 	}
@@ -283,6 +314,12 @@ static void begin(struct ending *e)
 	if (e->is_locking || e->is_gone)
 		return;
 	e->is_locking = true;
+	/* What is refused already has nothing to hand over. */
+	if (e->is_revoked) {
+		save_once(e);
+		return;
+	}
+	e->is_flushing = true;
 	e->parts.flush(e->parts.ctx, on_flushed, e);
 }
 
@@ -293,8 +330,8 @@ static void on_patience(void *ctx, int fd)
 	uint64_t count;
 
 	(void)!read(fd, &count, sizeof(count));
-	if (!e->by_signal || !e->is_locking || e->is_safe || e->is_detached ||
-	    e->is_revoked)
+	if (!e->by_signal || !e->is_locking || e->is_safe || e->is_gone ||
+	    e->is_revoking || e->is_revoked)
 		return;
 	msg_log(LOG_WARNING,
 		"%s: still being saved; nothing of it can be had any more, and "
@@ -343,7 +380,9 @@ static bool add_locker(struct ending *e, struct control_request *r)
 
 void ending_lock(struct ending *e, struct control_request *r)
 {
-	if (add_locker(e, r))
+	if (e->is_discarded)
+		control_reply(r, -ESHUTDOWN);
+	else if (add_locker(e, r))
 		begin(e);
 }
 
@@ -370,8 +409,10 @@ void ending_demand(struct ending *e, const char *why)
 	if (why != NULL && !e->is_locking && !e->is_gone)
 		msg_log(LOG_NOTICE, "%s: locks itself: %s",
 			store_path(e->parts.store), why);
+	/* Who asks again does not put it off. */
+	if (!e->by_signal)
+		(void)timerfd_settime(e->patience, 0, &soon, NULL);
 	e->by_signal = true;
-	(void)timerfd_settime(e->patience, 0, &soon, NULL);
 	begin(e);
 }
 
@@ -380,7 +421,8 @@ void ending_detached(struct ending *e)
 	if (e->is_detached || e->is_gone)
 		return;
 	e->is_detached = true;
-	if (!e->is_locking)
+	/* A save that is under way may wait for its disk. */
+	if (!e->is_safe && !e->is_revoking && !e->is_revoked)
 		revoke_now(e);
 }
 
@@ -388,7 +430,7 @@ void ending_gone(struct ending *e)
 {
 	e->is_gone = true;
 	if (!e->is_locking)
-		save(e);
+		save_once(e);
 }
 
 bool ending_is_under_way(const struct ending *e)

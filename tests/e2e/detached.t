@@ -102,6 +102,26 @@ for options in "" writeback nocache seal=off; do
 	done
 done
 
+# A signal comes first, and has nothing to flush by then.
+for options in "" writeback; do
+	with="umount -l and SIGTERM at once, ${options:-no options}"
+	mount_vault "$V" "$M" "$options"
+	head -c 8192 /dev/zero >"$M/file"
+	sync "$M/file"
+	pid=$(daemon_of "$M")
+	hold
+	kill -STOP "$pid"
+	umount -i -l "$M"
+	kill -TERM "$pid"
+	kill -CONT "$pid"
+	holds "$with: the daemon ends" wait_for 20 gone "$pid"
+	look
+	mount_vault "$V" "$M"
+	is "$(head -c 4 "$M/file")" held "$with: nothing is lost"
+	rm "$M/file"
+	lock "$M"
+done
+
 ## Bind mounts, and namespaces
 
 mount_vault "$V" "$M"

@@ -23,8 +23,8 @@ mirror=$!
 wait_for 10 mountpoint -q "$W/disk" || skip_all "no second filesystem"
 # Nobody could unmount it else.
 (
-	sleep 120
-	kill -CONT "$mirror"
+	sleep 240
+	pkill -CONT -P $$ -x mirror
 ) >/dev/null 2>&1 &
 guard=$!
 new_vault "$V"
@@ -175,6 +175,64 @@ go_on
 holds "ttl: it ends when the disk is back" wait_for 20 gone "$pid"
 mount_vault "$V" "$M"
 is "$(cat "$M/file") $(ls "$M")" "unsealed file" "ttl: nothing is lost"
+lock "$M"
+
+# Nor if it asks itself again before the disk has had its time.
+mount_vault "$V" "$M" idle=2s
+pid=$(daemon_of "$M")
+echo sealed >"$M/file"
+sync "$M/file"
+exec 8<"$M/file"
+hang
+echo unsealed >"$M/file"
+sleep 16 # without a use
+holds "idle: it is refused while the disk hangs" is_refused
+exec 8<&-
+go_on
+holds "idle: it ends when the disk is back" wait_for 20 gone "$pid"
+
+# Nor if it is taken away while a lock waits.
+mount_vault "$V" "$M"
+pid=$(daemon_of "$M")
+exec 8<"$M/file"
+hang
+echo unsealed >"$M/file"
+run timeout -k 1 1 "$TAZPOD" lock "$M"
+umount -i -l "$M"
+holds "umount -l during a lock: it is refused while the disk hangs" \
+	wait_for 5 is_refused
+exec 8<&-
+go_on
+holds "umount -l during a lock: it ends when the disk is back" \
+	wait_for 20 gone "$pid"
+
+# What is refused, and cannot be saved anywhere, is tried again.
+umount "$W/disk"
+wait "$mirror" 2>/dev/null
+mount -t tmpfs -o size=256k tazpod-e2e "$W/behind"
+"$B/tests/probe/mirror" "$W/behind" "$W/disk" &
+mirror=$!
+wait_for 10 mountpoint -q "$W/disk"
+mkdir -p "$W/state"
+mount -t tmpfs -o ro tazpod-e2e "$W/state"
+quick_vault 2 "$V"
+mount_vault "$V" "$M" seal=off
+head -c 400000 /dev/urandom >"$M/file"
+want=$(digest "$M/file")
+pid=$(daemon_of "$M")
+exec 8<"$M/file"
+hang
+kill -TERM "$pid"
+holds "no room: it is refused while the disk hangs" wait_for 25 is_refused
+exec 8<&-
+go_on
+sleep 5
+holds "no room: the daemon that has it stays" alive "$pid"
+mount -o remount,size=4m "$W/behind"
+holds "no room: it ends when there is some" wait_for 40 gone "$pid"
+umount "$W/state"
+mount_vault "$V" "$M"
+is "$(digest "$M/file")" "$want" "no room: nothing is lost"
 lock "$M"
 
 ## A daemon that does not answer
