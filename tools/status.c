@@ -300,6 +300,9 @@ json_t *status_json(const struct mounted *m, const char *body, bool is_dead)
 	if (body == NULL)
 		return o;
 	(void)json_object_set_new(o, "state", json_string(state_of(body)));
+	(void)json_object_set_new(
+		o, "lease_only",
+		json_boolean(control_number(body, "lease_only") != 0));
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		(void)json_object_set_new(
 			o, numbers[i],
