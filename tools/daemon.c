@@ -61,7 +61,7 @@ static void on_mounts(void *ctx, int fd)
 	struct daemon *d = ctx;
 
 	(void)fd;
-	if (mounts_have(d->mount_id))
+	if (mounts_have(d->mount_id, d->dev))
 		return;
 	leave(d);
 	pin_release(d->pin);
