@@ -66,7 +66,7 @@ static void on_mounts(void *ctx, int fd)
 	struct daemon *d = ctx;
 
 	loop_remove(d->loop, fd);
-	if (mounts_have(d->mount_id)) {
+	if (mounts_have(d->mount_id, d->dev)) {
 		(void)timerfd_settime(d->mounts_rest, 0, &rest, NULL);
 		return;
 	}

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 static const char mountinfo[] = "/proc/self/mountinfo";
@@ -155,7 +156,18 @@ int mounts_find(char **ret, int id)
 	return err;
 }
 
-static bool is_listed(int id)
+/* Is that line, or its beginning, of the mount? */
+static bool is_line_of(const char *line, int id, dev_t dev)
+{
+	unsigned major_number, minor_number;
+	int number;
+
+	return sscanf(line, "%d %*d %u:%u", &number, &major_number,
+		      &minor_number) == 3 &&
+	       number == id && makedev(major_number, minor_number) == dev;
+}
+
+static bool is_listed(int id, dev_t dev)
 {
 	FILE *f = fopen(mountinfo, "re");
 	char part[512];
@@ -165,7 +177,7 @@ static bool is_listed(int id)
 		return true;
 	/* Each line begins with an id, and may be longer than a part. */
 	while (!found && fgets(part, sizeof(part), f) != NULL) {
-		found = starts && strtol(part, NULL, 10) == id;
+		found = starts && is_line_of(part, id, dev);
 		starts = strchr(part, '\n') != NULL;
 	}
 	found = found || ferror(f) != 0;
@@ -173,11 +185,11 @@ static bool is_listed(int id)
 	return found;
 }
 
-bool mounts_have(int id)
+bool mounts_have(int id, dev_t dev)
 {
 	/* What is missing while others come and go may only have been passed
 	 * over. */
-	return is_listed(id) || is_listed(id);
+	return is_listed(id, dev) || is_listed(id, dev);
 }
 
 /* Is fs another's, and in the mount with that id, or in a part of it there? */

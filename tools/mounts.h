@@ -45,10 +45,11 @@ int mounts_find(char **ret, int id);
 int mounts_find_in(char **ret, FILE *table, int id);
 
 /*
- * Is the mount with that id in sight?  Takes no memory to speak of, however
+ * Is the mount with that id and device number in sight?  The id alone may be
+ * another's a moment after it has gone.  Takes no memory to speak of, however
  * many mounts there are.  True also if that cannot be known.
  */
-bool mounts_have(int id);
+bool mounts_have(int id, dev_t dev);
 
 /*
  * Is anything mounted in, or over, the mount with that id and device number,

@@ -69,10 +69,17 @@ without_helper()
 	umount -i -l "$M"
 }
 
-bare()
+# By the call alone, with these flags; umount(8) asks the mount before.
+umount2()
 {
 	"$PY" -c 'import ctypes, sys
-sys.exit(ctypes.CDLL(None).umount2(sys.argv[1].encode(), 2))' "$M"
+sys.exit(ctypes.CDLL(None).umount2(sys.argv[1].encode(), int(sys.argv[2])))' \
+		"$M" "$1"
+}
+
+bare()
+{
+	umount2 2
 }
 
 by_fusermount()
@@ -133,6 +140,24 @@ pid=$(daemon_of "$M")
 umount "$M"
 holds "a bind mount of it does not keep the daemon" wait_for 20 gone "$pid"
 fails "and has gone, too" is_mounted "$W/bound"
+
+# Nor does a mount that has its number by then.
+mount_vault "$V" "$M"
+mount --bind "$M" "$W/bound"
+mkdir "$W/other"
+pid=$(daemon_of "$M")
+number=$(awk -v dir="$M" '$5 == dir { print $1 }' /proc/self/mountinfo)
+kill -STOP "$pid"
+umount2 0
+for i in 1 2 3 4 5 6 7 8 9 10; do
+	mount -t tmpfs tazpod-e2e "$W/other"
+	awk -v n="$number" '$1 == n { found = 1 } END { exit !found }' \
+		/proc/self/mountinfo && break
+done
+kill -CONT "$pid"
+holds "nor does another mount that gets the number of it" \
+	wait_for 20 gone "$pid"
+while umount "$W/other" 2>/dev/null; do :; done
 
 # What is mounted elsewhere is nobody's end.
 mount_vault "$V" "$M"
