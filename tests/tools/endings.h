@@ -320,6 +320,12 @@ static void lose_connection(void)
 	ending_gone(w.ending);
 }
 
+/* What is as it was before is seen by the world. */
+static void stays(void *ctx)
+{
+	(void)ctx;
+}
+
 static int set_up(void **state)
 {
 	const struct ending_parts parts = {
@@ -328,6 +334,7 @@ static int set_up(void **state)
 		.saver = (struct saver *)&w,
 		.store = (struct store *)&w,
 		.flush = flush,
+		.stays = stays,
 	};
 
 	(void)state;
