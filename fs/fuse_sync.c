@@ -31,6 +31,16 @@ static void wake_in_a_second(const struct mount *m)
 	(void)timerfd_settime(m->interrupts, 0, &second, NULL);
 }
 
+/* Does the timer run for somebody already, who is not to be put off? */
+static bool is_ticking(const struct mount *m)
+{
+	const struct fuse_waiter *w = m->waiters;
+
+	while (w != NULL && (w->ticks == 0 || w->req == NULL))
+		w = w->next;
+	return w != NULL;
+}
+
 /* Under the loop's lock, in the serving thread. */
 static void on_interrupt(fuse_req_t req, void *data)
 {
@@ -39,8 +49,9 @@ static void on_interrupt(fuse_req_t req, void *data)
 	(void)req;
 	if (w->ticks > 0)
 		return;
+	if (!is_ticking(w->mount))
+		wake_in_a_second(w->mount);
 	w->ticks = 1;
-	wake_in_a_second(w->mount);
 }
 
 static void answer(struct fuse_waiter *w, int err)

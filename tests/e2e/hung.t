@@ -52,10 +52,14 @@ is_sealing()
 	[ "$(soon "$TAZPOD" status "$M" | sed -n 's/^state *//p')" = sealing ]
 }
 
+others="1 2 3 4 5 6 7 8 9 10 11 12 13 14 15"
 for options in "" writeback nocache seal=close; do
 	with="with ${options:-nothing}"
 	mount_vault "$V" "$M" "$options"
 	mkdir "$M/folder"
+	for i in $others; do
+		: >"$M/folder/$i"
+	done
 	echo before >"$M/file"
 	sync "$M/file"
 	hang
@@ -92,6 +96,21 @@ for options in "" writeback nocache seal=close; do
 	is "$status" 124 "$with: an fsync waits"
 	[ "$took" -lt 4000 ] && ok "$with: and can be interrupted" ||
 		not_ok "$with: and can be interrupted" "$took ms"
+	# However many are interrupted after that.
+	(
+		for i in $others; do
+			timeout 0.2 sync "$M/folder/$i" &
+			sleep 0.4
+		done
+		wait
+	) &
+	syncing=$!
+	begin=$(now_ms)
+	run timeout -k 10 1 sync "$M/folder"
+	took=$(($(now_ms) - begin))
+	[ "$took" -lt 4000 ] && ok "$with: also when others are" ||
+		not_ok "$with: also when others are" "$took ms"
+	wait "$syncing"
 	run timeout -k 1 4 "$TAZPOD" lock "$M"
 	is "$status" 124 "$with: a lock waits"
 	like "$(cat "$W/err")" \
