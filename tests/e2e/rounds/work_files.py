@@ -204,9 +204,12 @@ class Names:
             n += 1
             self.make(top, n)
             os.rename(self.entry(top, n, ".new"), self.entry(top, n))
-            if n > self.KEPT and os.path.lexists(
-                    self.entry(top, n - self.KEPT)):
-                self.drop(top, n - self.KEPT)
+            # os.path.lexists() would take every error for absence.
+            try:
+                if n > self.KEPT:
+                    self.drop(top, n - self.KEPT)
+            except FileNotFoundError:
+                pass
             if sync:
                 sync_dir(folder)
             report(n)
