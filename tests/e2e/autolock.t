@@ -71,6 +71,30 @@ while not os.path.exists(stop):
     time.sleep(random.uniform(0.3, 0.7))
 END
 
+# One that is to lock when its lease ends, cannot be saved anywhere then, and
+# is looked at again at the end of this test.
+if [ "$(id -u)" -eq 0 ]; then
+	mkdir "$W/full" "$W/nostate"
+	mount -t tmpfs -o size=256k tazpod-e2e "$W/full"
+	mount -t tmpfs -o ro tazpod-e2e "$W/nostate"
+	quick_vault 2 "$W/full/vault"
+	XDG_STATE_HOME=$W/nostate mount_vault "$W/full/vault" "$W/leased" \
+		lease,seal=off 2>/dev/null
+	head -c 400000 /dev/urandom >"$W/leased/file"
+	"$PY" - "$(stat -c %Hd:%Ld "$W/leased")" <<'END'
+import array, os, socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(os.environ["XDG_RUNTIME_DIR"] + "/tazpod/" + sys.argv[1] + ".sock")
+with_it = array.array("i", [os.pidfd_open(os.getpid())])
+s.sendmsg([b"lease\n"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, with_it)])
+assert s.recv(10) == b"0\n"
+END
+	sleep 1
+	holds "a lease ends, and nothing can be saved: it stays mounted" \
+		is_mounted "$W/leased"
+	mount -o remount,size=4m "$W/full"
+fi
+
 USES="stat fstat read pread map list list_held missing link through access
 chdir run attribute write append chmod sync rename make end"
 
@@ -111,10 +135,9 @@ for pid in $users; do
 done
 nothing_mounted()
 {
-	[ -z "$(our_mounts)" ]
+	! our_mounts | grep -Fq "$W/use-"
 }
 holds "without use, all lock" wait_for 20 nothing_mounted
-holds "and end" wait_for 20 no_daemons
 
 ## When it locks
 
@@ -192,5 +215,7 @@ if [ "$(id -u)" -eq 0 ]; then
 	mount_vault "$W/small/vault" "$M"
 	is "$(digest "$M/file")" "$want" "and what it held is in a rescue file"
 	lock "$M"
+	holds "one without a lease is tried again" wait_for 90 away "$W/leased"
 fi
+holds "no daemon is left" wait_for 20 no_daemons
 done_testing
