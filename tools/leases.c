@@ -56,16 +56,24 @@ static bool is_pidfd(int fd)
 	return found;
 }
 
+/* Let nobody wait who writes to it. */
+static bool set_nonblocking(int fd)
+{
+	const int flags = fcntl(fd, F_GETFL);
+
+	return flags >= 0 && ((flags & O_NONBLOCK) != 0 ||
+			      fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0);
+}
+
 /* Can it be written to without waiting, and is it a terminal? */
 static bool is_terminal(int fd, dev_t *rdev)
 {
-	const int flags = fcntl(fd, F_GETFL);
 	struct stat st;
 
-	if (flags < 0 || fstat(fd, &st) != 0 || !isatty(fd))
+	if (fstat(fd, &st) != 0 || !isatty(fd))
 		return false;
 	*rdev = st.st_rdev;
-	return fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0;
+	return set_nonblocking(fd);
 }
 
 static void end_lease(struct leases *l, size_t i)
@@ -133,7 +141,9 @@ void leases_tell(const struct leases *l, const char *text)
 	int len = asprintf(&line, "\r\n%s\r\n", text);
 
 	for (size_t i = 0; len > 0 && i < l->count; i++)
-		if (l->list[i].terminal >= 0 && !is_again(l, i))
+		/* Whoever has the same descriptor may have changed it. */
+		if (l->list[i].terminal >= 0 && !is_again(l, i) &&
+		    set_nonblocking(l->list[i].terminal))
 			(void)!write(l->list[i].terminal, line, (size_t)len);
 	if (len >= 0)
 		free(line);

@@ -192,11 +192,33 @@ holds "use after that keeps it unlocked" is_mounted "$M"
 wait_for 10 away "$M"
 is "$(wc -l <"$W/notices")" 2 "and it is told again"
 rm "$W/notices"
-mount_vault "$V" "$M" "ttl=3s,notify=$W/notify \"\$1\""
+mount_vault "$V" "$M" "ttl=4s,notify=$W/notify \"\$1\""
 wait_for 10 away "$M"
 is "$(cat "$W/notices")" \
 	"$V|$M|locks in 2 s, since it has been unlocked for long enough" \
 	"of its time, too"
+
+# Nothing waits for a terminal that is stopped, whatever its flags are.
+mount_vault "$V" "$M" idle=2s
+: >"$W/locked"
+"$PY" - "$(stat -c %Hd:%Ld "$M")" "$W/locked" <<'END' &
+import array, fcntl, os, pty, socket, sys, termios, time
+s = socket.socket(socket.AF_UNIX)
+s.connect(os.environ["XDG_RUNTIME_DIR"] + "/tazpod/" + sys.argv[1] + ".sock")
+terminal = pty.openpty()[1]
+with_it = array.array("i", [os.pidfd_open(os.getpid()), terminal])
+s.sendmsg([b"lease\n"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, with_it)])
+assert s.recv(10) == b"0\n"
+fcntl.fcntl(terminal, fcntl.F_SETFL, os.O_RDWR)
+termios.tcflow(terminal, termios.TCOOFF)
+while os.path.exists(sys.argv[2]):
+    time.sleep(0.1)
+END
+leaser=$!
+holds "a terminal that is stopped does not keep it from locking" \
+	wait_for 10 away "$M"
+rm "$W/locked"
+wait "$leaser"
 
 ## Where it cannot be saved
 
@@ -207,10 +229,12 @@ if [ "$(id -u)" -eq 0 ]; then
 	mount_vault "$W/small/vault" "$M" idle=1s,seal=off
 	head -c 400000 /dev/urandom >"$M/file"
 	want=$(digest "$M/file")
+	pid=$(daemon_of "$M")
 	wait_for 10 away "$M"
 	fails "one that cannot be saved locks as well" is_mounted "$M"
 	rescue=$(find "$W/state" -path '*rescue/*' -type f)
 	mount -o remount,size=4m "$W/small"
+	wait_for 10 gone "$pid"
 	run "$TAZPOD" restore "$rescue" "$W/small/vault"
 	mount_vault "$W/small/vault" "$M"
 	is "$(digest "$M/file")" "$want" "and what it held is in a rescue file"
