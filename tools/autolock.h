@@ -74,6 +74,9 @@ struct autolock_step autolock_step(struct autolock *a,
 /* The caches that step wanted dropped have been, by now. */
 void autolock_dropped(struct autolock *a, const struct autolock_time *now);
 
+/* They could not be: there may be more use than has been seen. */
+void autolock_not_dropped(struct autolock *a);
+
 /* Milliseconds until it locks for that reason; 0 if it does not, or now. */
 uint64_t autolock_left(const struct autolock *a, enum autolock_reason reason,
 		       const struct autolock_time *now);

@@ -378,5 +378,7 @@ void control_shut(struct control *c)
 void control_end(struct control *c)
 {
 	control_shut(c);
+	while (c != NULL && c->client_count > 0)
+		end_request(c->clients[0]);
 	free(c);
 }

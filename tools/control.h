@@ -70,7 +70,7 @@ void control_gone(struct control *c);
  */
 void control_shut(struct control *c);
 
-/* The same, and release c. */
+/* The same, hang up on who still waits, and release c. */
 void control_end(struct control *c);
 
 /*

@@ -215,6 +215,12 @@ static int watch_signals(struct daemon *d)
 	struct sigaction action;
 	sigset_t set;
 
+	/* With these, threads are interrupted; whoever started this may have
+	 * them blocked. */
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGUSR1);
+	(void)sigaddset(&set, SIGUSR2);
+	(void)sigprocmask(SIG_UNBLOCK, &set, NULL);
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGTERM);
 	(void)sigaddset(&set, SIGINT);

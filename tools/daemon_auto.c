@@ -142,9 +142,12 @@ static void step(struct daemon *d)
 	if (s.lock != AUTOLOCK_NOTHING)
 		lock_for(d, s.lock);
 	wake_in(d, s.next_ms);
-	if (s.drop)
-		d->automatic.is_dropping =
-			mount_drop(d->mount, on_dropped, d) == 0;
+	if (!s.drop)
+		return;
+	if (mount_drop(d->mount, on_dropped, d) == 0)
+		d->automatic.is_dropping = true;
+	else
+		autolock_not_dropped(&d->automatic.when);
 }
 
 static void on_timer(void *ctx, int fd)

@@ -68,8 +68,12 @@ static void do_save(void *ctx, struct control_request *r)
 static bool is_blocked(const struct daemon *d)
 {
 	char *dir = NULL;
-	const int err = mounts_find(&dir, d->mount_id);
+	int err;
 
+	/* Its number may be another mount's. */
+	if (!mounts_have(d->mount_id, d->dev))
+		return false;
+	err = mounts_find(&dir, d->mount_id);
 	free(dir);
 	return err == -EBUSY || mounts_is_busy(d->mount_id, d->dev);
 }

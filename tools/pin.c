@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -68,12 +70,32 @@ int pin_open_root(const char *dir, int mount_id, dev_t dev)
 	return -ENOENT;
 }
 
+/*
+ * Open it without asking the filesystem that the mount point is on, which may
+ * hang: the kernel knows the mount point by heart, and if that filesystem wants
+ * to be asked all the same, it goes without.  A descriptor or -1.
+ */
+static int open_cached(const struct pin *p)
+{
+	enum { ATTEMPTS = 4 }; /* a rename anywhere may come between */
+	const struct open_how how = {
+		.flags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
+		.resolve = RESOLVE_CACHED,
+	};
+	long fd = -1;
+
+	errno = EAGAIN;
+	for (int i = 0; i < ATTEMPTS && fd < 0 && errno == EAGAIN; i++)
+		fd = syscall(SYS_openat2, p->parent, p->name, &how,
+			     sizeof(how));
+	return (int)fd;
+}
+
 void pin_hold(struct pin *p)
 {
 	if (p == NULL || p->root >= 0)
 		return;
-	p->root = openat(p->parent, p->name,
-			 O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	p->root = open_cached(p);
 	if (p->root >= 0 && !pin_is_in(p->root, p->mount_id, 0))
 		pin_release(p);
 }

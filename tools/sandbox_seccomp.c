@@ -77,6 +77,7 @@ static const int always[] = {
 	/* files; where they may be written, Landlock says */
 	SCMP_SYS(open),
 	SCMP_SYS(openat),
+	SCMP_SYS(openat2),
 	SCMP_SYS(stat),
 	SCMP_SYS(fstat),
 	SCMP_SYS(lstat),

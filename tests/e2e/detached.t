@@ -149,7 +149,7 @@ pid=$(daemon_of "$M")
 number=$(awk -v dir="$M" '$5 == dir { print $1 }' /proc/self/mountinfo)
 kill -STOP "$pid"
 umount2 0
-for i in 1 2 3 4 5 6 7 8 9 10; do
+for _ in 1 2 3 4 5 6 7 8 9 10; do
 	mount -t tmpfs tazpod-e2e "$W/other"
 	awk -v n="$number" '$1 == n { found = 1 } END { exit !found }' \
 		/proc/self/mountinfo && break
