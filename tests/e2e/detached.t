@@ -203,6 +203,10 @@ print(len(a), a[0]["mount"], a[0]["pid"])')" "1 None $pid" "also as JSON"
 mount -o remount,size=4m "$W/small"
 holds "when there is room it saves and ends" wait_for 80 gone "$pid"
 umount "$W/state"
+# If the room came between a save that failed and its rescue.
+for file in "$W"/small/vault.rescue-*; do
+	[ ! -e "$file" ] || "$TAZPOD" restore -q "$file" "$W/small/vault"
+done
 mount_vault "$W/small/vault" "$M"
 "$PY" - "$M/file" <<'END'
 import sys

@@ -98,7 +98,6 @@ static void a_lock_after_a_discard(void **state)
 	w.changes = 1;
 	(void)ask(true);
 	assert_int_equal(ask(false)->err, -ESHUTDOWN);
-	end_flush(0);
 	end_revoke();
 	assert_true(w.stopped);
 }
