@@ -322,9 +322,12 @@ int body_punch(struct body *b, struct quota *q, uint64_t off, uint64_t len)
 {
 	const uint64_t end = len > UINT64_MAX - off ? UINT64_MAX : off + len;
 	const uint64_t ends[] = {off / BODY_EXTENT, end / BODY_EXTENT};
-	int err = b->slots != NULL ? slots_own(b, b->count) : 0;
 	size_t i;
+	int err;
 
+	if (b->slots == NULL)
+		return 0;
+	err = slots_own(b, b->count);
 	/* What may lack memory comes first: an extent of which a part stays. */
 	for (size_t n = 0; err == 0 && n < 2; n++) {
 		i = body_slot_find(b, ends[n]);

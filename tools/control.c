@@ -377,8 +377,10 @@ void control_shut(struct control *c)
 
 void control_end(struct control *c)
 {
+	if (c == NULL)
+		return;
 	control_shut(c);
-	while (c != NULL && c->client_count > 0)
-		end_request(c->clients[0]);
+	for (unsigned i = c->client_count; i > 0; i--)
+		end_request(c->clients[i - 1]);
 	free(c);
 }
