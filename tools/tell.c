@@ -31,7 +31,7 @@ enum exit_code tell_find(const struct mounted **ret, struct mounted **list,
 }
 
 /* Say what it is that takes so long, and what can be done. */
-static void say_why(const struct mounted *m, const char *word)
+static void say_why(const struct mounted *m, const char *word, pid_t daemon)
 {
 	const bool is_lock = strcmp(word, "lock") == 0;
 	struct control_answer answer = {0};
@@ -42,7 +42,7 @@ static void say_why(const struct mounted *m, const char *word)
 		ms = control_number(answer.body, "disk_ms");
 	if (err != 0)
 		msg_say("%s: waiting: its daemon (pid %d) does not answer",
-			m->dir, answer.pid);
+			m->dir, daemon);
 	else if (ms > 0)
 		msg_say("%s: waiting for its disk, which has not finished a "
 			"save in %llu s; to stop waiting does no harm%s",
@@ -51,8 +51,7 @@ static void say_why(const struct mounted *m, const char *word)
 				  "that save"
 				: "");
 	else
-		msg_say("%s: waiting for its daemon (pid %d)", m->dir,
-			answer.pid);
+		msg_say("%s: waiting for its daemon (pid %d)", m->dir, daemon);
 	free(answer.body);
 }
 
@@ -66,7 +65,7 @@ int tell_daemon(const struct mounted *m, const char *word)
 	if (err != 0)
 		return err;
 	while ((err = control_wait(&answer, &c, seconds)) == -ETIMEDOUT) {
-		say_why(m, word);
+		say_why(m, word, c.pid);
 		seconds = NEXT_SECONDS;
 	}
 	control_hang_up(&c);
