@@ -56,7 +56,8 @@ char *command_options(const struct command_line *c)
 	if (list == NULL ||
 	    append_option(&list, "passfile=", c->passfile) != 0 ||
 	    append_option(&list, "passfd=", c->passfd) != 0 ||
-	    append_option(&list, "passcmd=", c->passcmd) != 0) {
+	    append_option(&list, "passcmd=", c->passcmd) != 0 ||
+	    append_option(&list, "backend=", c->backend) != 0) {
 		free(list);
 		return NULL;
 	}

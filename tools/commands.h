@@ -12,6 +12,7 @@
 struct command_line {
 	const char *vault, *mount;		 /* --vault, --mount, or NULL */
 	const char *passfile, *passfd, *passcmd; /* or NULL */
+	const char *backend;			 /* --backend, or NULL */
 	const char *options;			 /* -o, or NULL */
 	const char *generation;			 /* --generation, or NULL */
 	bool json, kill, discard, quiet;

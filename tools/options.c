@@ -249,6 +249,24 @@ static int set_session(struct options *o, const char *value)
 	return set_event(&o->lock.session, value);
 }
 
+static int set_backend(struct options *o, const char *value)
+{
+	static const char *const names[] = {
+		[BACKEND_AUTO] = "auto",
+		[BACKEND_FUSE] = "fuse",
+		[BACKEND_TMPFS] = "tmpfs",
+		[BACKEND_RAMFS] = "ramfs",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(value, names[i]) != 0)
+			continue;
+		o->backend = (enum backend)i;
+		return 0;
+	}
+	return -EINVAL;
+}
+
 /* Options with a value. */
 static const struct {
 	const char *name;
@@ -262,7 +280,7 @@ static const struct {
 	{"passfd=", set_passfd},     {"secretmem=", set_secretmem},
 	{"idle=", set_idle},	     {"ttl=", set_ttl},
 	{"notify=", set_notify},     {"suspend=", set_suspend},
-	{"session=", set_session},
+	{"session=", set_session},   {"backend=", set_backend},
 };
 
 /* Given to libfuse, which knows what the kernel and fusermount3 want. */

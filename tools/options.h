@@ -16,6 +16,14 @@ enum {
 				      its names, and what a seal of it takes */
 };
 
+/* How the vault is shown. */
+enum backend {
+	BACKEND_AUTO, /* the best that can be had here (rung.h) */
+	BACKEND_FUSE,
+	BACKEND_TMPFS,
+	BACKEND_RAMFS
+};
+
 /* Where a passphrase comes from.  Without any, the terminal. */
 struct pass_source {
 	char *file;    /* passfile= */
@@ -46,6 +54,7 @@ struct lock_options {
 };
 
 struct options {
+	enum backend backend;
 	bool read_only, create, nonempty;
 	bool in_place;		  /* overwrite the vault, do not replace it */
 	bool rollback;		  /* take an older vault than was seen */

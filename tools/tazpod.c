@@ -15,6 +15,7 @@ static const struct option long_options[] = {
 	{"passfile", required_argument, NULL, 'p'},
 	{"passfd", required_argument, NULL, 'd'},
 	{"passcmd", required_argument, NULL, 'c'},
+	{"backend", required_argument, NULL, 'b'},
 	{"options", required_argument, NULL, 'o'},
 	{"generation", required_argument, NULL, 'g'},
 	{"kill", no_argument, NULL, 'k'},
@@ -35,10 +36,11 @@ static const struct command {
 } commands[] = {
 	{"create", "[VAULT]", "make a new, empty vault", "vpdcqh", 1,
 	 cmd_create},
-	{"unlock", "[VAULT [DIR]]", "mount a vault", "vmpdcoqh", 2, cmd_unlock},
+	{"unlock", "[VAULT [DIR]]", "mount a vault", "vmpdcboqh", 2,
+	 cmd_unlock},
 	{"run", "[--] COMMAND...", "run a command with a vault unlocked",
-	 "vmpdcoqh", ANY, cmd_run},
-	{"shell", "", "start a shell with a vault unlocked", "vmpdcoqh", 0,
+	 "vmpdcboqh", ANY, cmd_run},
+	{"shell", "", "start a shell with a vault unlocked", "vmpdcboqh", 0,
 	 cmd_shell},
 	{"lock", "[DIR|VAULT]", "save a vault and end its mount", "vmkDqh", 1,
 	 cmd_lock},
@@ -85,10 +87,10 @@ static void print_command(FILE *out, const struct command *c)
 /* Store option letter into c.  False: it is not one of this command. */
 static bool set_option(struct command_line *c, int letter)
 {
-	const char **const values[] = {&c->vault,     &c->mount,   &c->passfile,
-				       &c->passfd,    &c->passcmd, &c->options,
-				       &c->generation};
-	static const char letters[] = "vmpdcog";
+	const char **const values[] = {
+		&c->vault,   &c->mount,	  &c->passfile,	  &c->passfd,
+		&c->passcmd, &c->options, &c->generation, &c->backend};
+	static const char letters[] = "vmpdcogb";
 	const char *at = strchr(letters, letter);
 
 	if (letter == 'j')

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+#include "rung.h"
+
+const char *rung_name(enum rung r)
+{
+	static const char *const names[RUNG_COUNT] = {
+		"none",	 "fuse",       "fusermount3", "fuse-userns",
+		"tmpfs", "tmpfs-swap", "ramfs",
+	};
+
+	return names[r];
+}
