@@ -120,10 +120,99 @@ static int watch(struct mount *m)
 	return loop_add(m->parts.loop, m->event, on_event, m);
 }
 
+static struct mount *mount_of(struct backend *b)
+{
+	return (struct mount *)b;
+}
+
+static int serve(struct backend *b, struct saver *saver)
+{
+	struct mount *m = mount_of(b);
+
+	m->parts.saver = saver;
+	return fuse_serve_start(m);
+}
+
+static int freeze(struct backend *b, bool frozen)
+{
+	mount_of(b)->frozen = frozen;
+	return 0;
+}
+
+static int drop(struct backend *b, backend_fn *fn, void *ctx)
+{
+	return fuse_scrub_drop(mount_of(b), fn, ctx);
+}
+
+static int refuse_all(struct backend *b, backend_fn *fn, void *ctx)
+{
+	struct mount *m = mount_of(b);
+
+	m->revoked = true;
+	return fuse_scrub_all(m, fn, ctx);
+}
+
+static uint64_t requests(const struct backend *b)
+{
+	return ((const struct mount *)b)->requests;
+}
+
+static uint64_t uses(const struct backend *b)
+{
+	return ((const struct mount *)b)->uses;
+}
+
+static void stop(struct backend *b)
+{
+	struct mount *m = mount_of(b);
+
+	fuse_scrub_stop(m);
+	fuse_serve_stop(m);
+}
+
+static bool is_connected(const struct backend *b)
+{
+	const struct mount *m = (const struct mount *)b;
+	struct pollfd p = {.fd = fuse_session_fd(m->session)};
+
+	return poll(&p, 1, 0) >= 0 && (p.revents & POLLERR) == 0;
+}
+
+static void end(struct backend *b)
+{
+	struct mount *m = mount_of(b);
+
+	stop(b);
+	if (m->event >= 0) {
+		loop_remove(m->parts.loop, m->event);
+		(void)close(m->event);
+	}
+	fuse_sync_stop(m);
+	/* This ends the connection, or an unmount could wait for answers. */
+	if (m->session != NULL)
+		fuse_session_destroy(m->session);
+	mem_free(m->request);
+	mem_free(m->bounce);
+	mem_free(m->reply);
+	mem_free(m);
+}
+
+static const struct backend_ops ops = {
+	.serve = serve,
+	.freeze = freeze,
+	.drop = drop,
+	.revoke = refuse_all,
+	.requests = requests,
+	.uses = uses,
+	.stop = stop,
+	.is_connected = is_connected,
+	.end = end,
+};
+
 int mount_new(struct mount **ret, const char *dir,
 	      const struct mount_parts *parts,
 	      const struct mount_options *options,
-	      const struct mount_events *events)
+	      const struct backend_events *events)
 {
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
 	struct mount *m = mem_alloc(sizeof(*m));
@@ -131,6 +220,7 @@ int mount_new(struct mount **ret, const char *dir,
 
 	if (m == NULL)
 		return -ENOMEM;
+	m->base.ops = &ops;
 	m->event = m->interrupts = -1;
 	err = add_options(&args, options);
 	if (err != 0)
@@ -171,61 +261,12 @@ int mount_new(struct mount **ret, const char *dir,
 	m = NULL;
 out:
 	fuse_opt_free_args(&args);
-	mount_end(m);
+	if (m != NULL)
+		end(&m->base);
 	return err;
 }
 
-int mount_serve(struct mount *m, struct saver *saver)
+struct backend *mount_backend(struct mount *m)
 {
-	m->parts.saver = saver;
-	return fuse_serve_start(m);
-}
-
-void mount_freeze(struct mount *m, bool frozen)
-{
-	m->frozen = frozen;
-}
-
-uint64_t mount_requests(const struct mount *m)
-{
-	return m->requests;
-}
-
-uint64_t mount_uses(const struct mount *m)
-{
-	return m->uses;
-}
-
-bool mount_is_connected(const struct mount *m)
-{
-	struct pollfd p = {.fd = fuse_session_fd(m->session)};
-
-	return poll(&p, 1, 0) >= 0 && (p.revents & POLLERR) == 0;
-}
-
-void mount_stop(struct mount *m)
-{
-	if (m == NULL)
-		return;
-	fuse_scrub_stop(m);
-	fuse_serve_stop(m);
-}
-
-void mount_end(struct mount *m)
-{
-	if (m == NULL)
-		return;
-	mount_stop(m);
-	if (m->event >= 0) {
-		loop_remove(m->parts.loop, m->event);
-		(void)close(m->event);
-	}
-	fuse_sync_stop(m);
-	/* This ends the connection, or an unmount could wait for answers. */
-	if (m->session != NULL)
-		fuse_session_destroy(m->session);
-	mem_free(m->request);
-	mem_free(m->bounce);
-	mem_free(m->reply);
-	mem_free(m);
+	return &m->base;
 }

@@ -27,9 +27,10 @@ enum {
 #define FUSE_OPS_FOR_EVER 1e9
 
 struct mount {
+	struct backend base; /* first: a struct backend is one of these */
 	struct mount_parts parts;
-	struct mount_events events;
-	struct mount_view view;
+	struct backend_events events;
+	struct backend_view view;
 	bool no_cache;	/* the kernel keeps no data */
 	bool writeback; /* the kernel gathers writes */
 	bool seal_on_close;
@@ -52,7 +53,7 @@ struct mount {
 	uint64_t changes;  /* tree_changes() after the last of them */
 	struct fuse_session *session;
 	struct fuse_patch patch;
-	struct scrub *drops;	     /* mount_drop() under way */
+	struct scrub *drops;	     /* a drop under way */
 	struct fuse_waiter *waiters; /* for seals */
 	int interrupts;		     /* timer; runs when one of them is to go */
 };
@@ -68,6 +69,13 @@ void fuse_serve_stop(struct mount *m);
 
 /* Tell who is to know, if the tree has changed since the last time. */
 void fuse_tell_changes(struct mount *m);
+
+/*
+ * Overwrite and drop what the kernel has of all files, for backend_revoke();
+ * or drop it, for backend_drop(), whose promises these are.
+ */
+int fuse_scrub_all(struct mount *m, backend_fn *fn, void *ctx);
+int fuse_scrub_drop(struct mount *m, backend_fn *fn, void *ctx);
 
 /*
  * The kernel is about to have len bytes at off of n in its page cache, or has
@@ -95,8 +103,9 @@ int fuse_sync_start(struct mount *m);
 void fuse_sync_stop(struct mount *m);
 
 /*
- * Let mount_drop() end, where it is under way, without the rest: its thread
- * keeps the connection, and may wait for an answer.  Not under the loop's lock.
+ * Let fuse_scrub_drop() end, where it is under way, without the rest: its
+ * thread keeps the connection, and may wait for an answer.  Not under the
+ * loop's lock.
  */
 void fuse_scrub_stop(struct mount *m);
 
@@ -126,7 +135,7 @@ struct node *fuse_call_write(fuse_req_t req, fuse_ino_t ino);
 bool fuse_call_is_member(fuse_req_t req, uint32_t gid);
 
 /* The attributes of n as a mount with view v shows them. */
-void fuse_view_stat(const struct mount_view *v, const struct node *n,
+void fuse_view_stat(const struct backend_view *v, const struct node *n,
 		    struct stat *st);
 
 /*
@@ -134,11 +143,11 @@ void fuse_view_stat(const struct mount_view *v, const struct node *n,
  * (-EPERM); setting what is shown already changes nothing, and is taken out
  * of *set (tree_setattr()).
  */
-int fuse_view_check(const struct mount_view *v, const struct stat *st,
+int fuse_view_check(const struct backend_view *v, const struct stat *st,
 		    unsigned *set);
 
 /* n as an answer that the kernel may keep for ever. */
-void fuse_view_entry(const struct mount_view *v, const struct node *n,
+void fuse_view_entry(const struct backend_view *v, const struct node *n,
 		     struct fuse_entry_param *e);
 
 /* One READDIR, or with plus READDIRPLUS: len bytes from the cookie off on. */

@@ -39,7 +39,7 @@ bool fuse_patch_kills(const uint8_t *request);
 /* Does the READ or WRITE at request go around the kernel's page cache? */
 bool fuse_patch_is_direct(const uint8_t *request);
 
-/* What mount_revoke() answers with. */
+/* What backend_revoke() answers with. */
 struct fuse_patch_refusal {
 	uint8_t bytes[16];
 };

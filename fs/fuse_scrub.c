@@ -43,7 +43,7 @@ struct scrub {
 	struct mount *mount; /* the loop's; the thread may outlive it */
 	struct scrub *next;  /* of those that only drop */
 	struct loop *loop;
-	mount_fn *fn;
+	backend_fn *fn;
 	void *ctx;
 	struct step *steps;
 	size_t count, room;
@@ -255,7 +255,7 @@ static void strike(const struct scrub *s)
 static void on_timer(void *ctx, int fd)
 {
 	struct scrub *s = ctx;
-	mount_fn *fn = s->fn;
+	backend_fn *fn = s->fn;
 	void *fn_ctx = s->ctx;
 
 	loop_remove(s->loop, fd);
@@ -287,7 +287,7 @@ static int start(struct scrub *s)
 }
 
 /* Do it for all that the kernel may know.  0 or -errno. */
-static int begin(struct mount *m, bool is_end, mount_fn *fn, void *ctx)
+static int begin(struct mount *m, bool is_end, backend_fn *fn, void *ctx)
 {
 	struct scrub *s = mem_alloc_in(MEM_PLAIN, sizeof(*s));
 	struct node *n = tree_next(m->parts.tree, TREE_ROOT);
@@ -339,13 +339,12 @@ void fuse_scrub_stop(struct mount *m)
 	}
 }
 
-int mount_drop(struct mount *m, mount_fn *fn, void *ctx)
+int fuse_scrub_drop(struct mount *m, backend_fn *fn, void *ctx)
 {
 	return begin(m, false, fn, ctx);
 }
 
-int mount_revoke(struct mount *m, mount_fn *fn, void *ctx)
+int fuse_scrub_all(struct mount *m, backend_fn *fn, void *ctx)
 {
-	m->revoked = true;
 	return begin(m, true, fn, ctx);
 }

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
-void fuse_view_stat(const struct mount_view *v, const struct node *n,
+void fuse_view_stat(const struct backend_view *v, const struct node *n,
 		    struct stat *st)
 {
 	const struct attr *a = &n->attr;
@@ -29,7 +29,7 @@ void fuse_view_stat(const struct mount_view *v, const struct node *n,
 		st->st_mode = (a->mode & S_IFMT) | (0777 & ~v->umask);
 }
 
-void fuse_view_entry(const struct mount_view *v, const struct node *n,
+void fuse_view_entry(const struct backend_view *v, const struct node *n,
 		     struct fuse_entry_param *e)
 {
 	*e = (struct fuse_entry_param){
@@ -40,7 +40,7 @@ void fuse_view_entry(const struct mount_view *v, const struct node *n,
 	fuse_view_stat(v, n, &e->attr);
 }
 
-int fuse_view_check(const struct mount_view *v, const struct stat *st,
+int fuse_view_check(const struct backend_view *v, const struct stat *st,
 		    unsigned *set)
 {
 	if ((*set & SET_UID) && v->set_uid) {

@@ -136,7 +136,7 @@ static void step(struct daemon *d)
 		wake_in(d, DROPPING_MS);
 		return;
 	}
-	s = autolock_step(&d->automatic.when, &t, mount_uses(d->mount));
+	s = autolock_step(&d->automatic.when, &t, backend_uses(d->backend));
 	if (s.notice != AUTOLOCK_NOTHING)
 		notice(d, &s);
 	if (s.lock != AUTOLOCK_NOTHING)
@@ -144,7 +144,7 @@ static void step(struct daemon *d)
 	wake_in(d, s.next_ms);
 	if (!s.drop)
 		return;
-	if (mount_drop(d->mount, on_dropped, d) == 0)
+	if (backend_drop(d->backend, on_dropped, d) == 0)
 		d->automatic.is_dropping = true;
 	else
 		autolock_not_dropped(&d->automatic.when);

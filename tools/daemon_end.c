@@ -21,10 +21,10 @@ static int hold_root(const struct daemon *d, char **dir)
 {
 	int root;
 
-	if (mounts_find(dir, d->mount_id) != 0)
+	if (mounts_find(dir, d->backend_id) != 0)
 		return -1;
-	root = pin_open_root(*dir, d->mount_id, d->dev);
-	if (root >= 0 && mount_is_connected(d->mount))
+	root = pin_open_root(*dir, d->backend_id, d->dev);
+	if (root >= 0 && backend_is_connected(d->backend))
 		return root;
 	if (root >= 0)
 		(void)close(root);
@@ -39,12 +39,12 @@ static void end_mount(struct daemon *d, bool is_gone)
 	char *dir = NULL;
 	int root = -1, err = 0;
 
-	if (d->mount != NULL && !is_gone)
+	if (d->backend != NULL && !is_gone)
 		root = hold_root(d, &dir);
-	mount_end(d->mount);
+	backend_end(d->backend);
 	if (root >= 0)
 		err = keeper_unmount(d->keeper, dir, root);
-	else if (d->mount != NULL && !is_gone)
+	else if (d->backend != NULL && !is_gone)
 		msg_log(LOG_ERR,
 			"%s: ended, but something is mounted over it; run "
 			"'umount %s' when that has gone",
@@ -107,7 +107,7 @@ void daemon_end(struct daemon *d)
 {
 	struct saver_state s = {0};
 
-	mount_stop(d->mount);
+	backend_stop(d->backend);
 	daemon_auto_stop(d);
 	autoseal_stop(d->autoseal);
 	d->autoseal = NULL; /* a seal may still end */
@@ -126,10 +126,10 @@ void daemon_end(struct daemon *d)
 	loop_free(d->loop);
 	if (d->signals >= 0)
 		(void)close(d->signals);
-	if (d->mounts >= 0)
-		(void)close(d->mounts);
-	if (d->mounts_rest >= 0)
-		(void)close(d->mounts_rest);
+	if (d->backends >= 0)
+		(void)close(d->backends);
+	if (d->backends_rest >= 0)
+		(void)close(d->backends_rest);
 	tree_free(d->tree);
 	openvault_close(&d->vault);
 }

@@ -26,7 +26,7 @@ struct daemon {
 	struct tree *tree;
 	struct saver *saver; /* NULL: read-only */
 	struct loop *loop;
-	struct mount *mount;
+	struct backend *backend;
 	struct control *control;
 	struct ending *ending;
 	struct autoseal *autoseal; /* NULL: read-only, or seal=off */

@@ -91,7 +91,7 @@ static bool is_superseded(const struct ending *e)
 static void freeze(struct ending *e, bool frozen)
 {
 	e->is_frozen = frozen;
-	mount_freeze(e->parts.mount, frozen);
+	backend_freeze(e->parts.backend, frozen);
 }
 
 /* There will be no lock, for this reason. */
@@ -124,7 +124,7 @@ static void on_dropped(void *ctx)
 	int err = 0;
 
 	if (!e->is_safe)
-		err = mount_revoke(e->parts.mount, on_revoked, e);
+		err = backend_revoke(e->parts.backend, on_revoked, e);
 	/* Without memory for a list, nothing is overwritten. */
 	if (err != 0)
 		on_revoked(e);
@@ -134,7 +134,7 @@ static void on_dropped(void *ctx)
 static void revoke_now(struct ending *e)
 {
 	e->is_locking = e->is_revoking = true;
-	if (mount_drop(e->parts.mount, on_dropped, e) != 0)
+	if (backend_drop(e->parts.backend, on_dropped, e) != 0)
 		on_dropped(e);
 }
 
@@ -163,7 +163,7 @@ static void stop(void *ctx)
 static void shut(void *ctx, int flush_err)
 {
 	struct ending *e = ctx;
-	int err = mount_revoke(e->parts.mount, stop, e);
+	int err = backend_revoke(e->parts.backend, stop, e);
 
 	(void)flush_err;
 	if (err == 0)

@@ -27,7 +27,7 @@
 
 #include "control.h"
 #include "flush.h"
-#include "fs/fuse.h"
+#include "fs/backend.h"
 #include "fs/loop.h"
 #include "fs/saver.h"
 #include "fs/store.h"
@@ -39,7 +39,7 @@ struct ending;
 /* All borrowed. */
 struct ending_parts {
 	struct loop *loop;
-	struct mount *mount;
+	struct backend *backend;
 	struct saver *saver; /* NULL: read-only */
 	const struct store *store;
 	/* Have what the kernel keeps handed over, then call fn. */

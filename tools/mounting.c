@@ -26,7 +26,7 @@ static const char *last_line(char *text)
 static int make(struct mount **ret, const char *dir,
 		const struct mount_parts *parts,
 		const struct mount_options *options,
-		const struct mount_events *events)
+		const struct backend_events *events)
 {
 	char device[32], *list;
 	int fd;
@@ -42,18 +42,19 @@ static int make(struct mount **ret, const char *dir,
 	return mount_new(ret, device, parts, options, events);
 }
 
-enum exit_code mounting_new(struct mount **ret, const char *dir,
+enum exit_code mounting_new(struct backend **ret, const char *dir,
 			    const struct mount_parts *parts,
 			    const struct mount_options *options,
-			    const struct mount_events *events)
+			    const struct backend_events *events)
 {
 	char said[1024] = "";
+	struct mount *m = NULL;
 	int memfd = memfd_create("messages", MFD_CLOEXEC);
 	int old = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3), err;
 
 	if (memfd >= 0 && old >= 0)
 		(void)dup2(memfd, STDERR_FILENO);
-	err = make(ret, dir, parts, options, events);
+	err = make(&m, dir, parts, options, events);
 	if (memfd >= 0 && old >= 0) {
 		(void)dup2(old, STDERR_FILENO);
 		(void)!pread(memfd, said, sizeof(said) - 1, 0);
@@ -62,8 +63,10 @@ enum exit_code mounting_new(struct mount **ret, const char *dir,
 		(void)close(old);
 	if (memfd >= 0)
 		(void)close(memfd);
-	if (err == 0)
+	if (err == 0) {
+		*ret = mount_backend(m);
 		return EXIT_DONE;
+	}
 	if (err == -ENOMEM)
 		return msg_fail_memory(dir);
 	return msg_fail(EXIT_MOUNT, "%s: cannot mount: %s", dir,

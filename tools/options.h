@@ -4,7 +4,7 @@
 
 /* The options of a mount, "-o ro,size=8M,...", as tazpodfs(8) lists them. */
 
-#include "fs/fuse.h"
+#include "fs/backend.h"
 #include "msg.h"
 
 #include <stdbool.h>
@@ -66,7 +66,7 @@ struct options {
 	uint32_t keep; /* older vaults beside the vault */
 	struct lock_options lock;
 	struct pass_source pass;
-	struct mount_view view;
+	struct backend_view view;
 	char *fuse; /* what libfuse and the kernel get, "a,b" */
 };
 

@@ -33,7 +33,7 @@ struct control_request {
 struct pending {
 	union {
 		saver_fn *save;
-		mount_fn *mount;
+		backend_fn *mount;
 		flush_fn *flush;
 	} fn;
 	void *ctx;
@@ -106,10 +106,11 @@ void control_reply_last(struct control_request *r)
 	control_reply(r, 0);
 }
 
-void mount_freeze(struct mount *m, bool frozen)
+int backend_freeze(struct backend *b, bool frozen)
 {
-	(void)m;
+	(void)b;
 	w.frozen = frozen;
+	return 0;
 }
 
 /* One at a time, or all that follows would be done twice. */
@@ -121,18 +122,18 @@ static void begin(struct pending *p, void *ctx)
 	p->is_there = true;
 }
 
-int mount_drop(struct mount *m, mount_fn *fn, void *ctx)
+int backend_drop(struct backend *b, backend_fn *fn, void *ctx)
 {
-	(void)m;
+	(void)b;
 	begin(&w.drop, ctx);
 	w.drop.fn.mount = fn;
 	return 0;
 }
 
 /* A mount that ends while it is revoked is revoked once more. */
-int mount_revoke(struct mount *m, mount_fn *fn, void *ctx)
+int backend_revoke(struct backend *b, backend_fn *fn, void *ctx)
 {
-	(void)m;
+	(void)b;
 	w.revoked = true;
 	w.revoke.is_there = false;
 	begin(&w.revoke, ctx);
@@ -330,7 +331,7 @@ static int set_up(void **state)
 {
 	const struct ending_parts parts = {
 		.loop = (struct loop *)&w,
-		.mount = (struct mount *)&w,
+		.backend = (struct backend *)&w,
 		.saver = (struct saver *)&w,
 		.store = (struct store *)&w,
 		.flush = flush,
