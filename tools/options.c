@@ -261,7 +261,7 @@ static int set_backend(struct options *o, const char *value)
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (strcmp(value, names[i]) != 0)
 			continue;
-		o->backend = (enum backend)i;
+		o->backend = (enum backend_kind)i;
 		return 0;
 	}
 	return -EINVAL;

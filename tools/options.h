@@ -17,7 +17,7 @@ enum {
 };
 
 /* How the vault is shown. */
-enum backend {
+enum backend_kind {
 	BACKEND_AUTO, /* the best that can be had here (rung.h) */
 	BACKEND_FUSE,
 	BACKEND_TMPFS,
@@ -54,7 +54,7 @@ struct lock_options {
 };
 
 struct options {
-	enum backend backend;
+	enum backend_kind backend;
 	bool read_only, create, nonempty;
 	bool in_place;		  /* overwrite the vault, do not replace it */
 	bool rollback;		  /* take an older vault than was seen */
