@@ -66,8 +66,8 @@ static void on_mounts(void *ctx, int fd)
 	struct daemon *d = ctx;
 
 	loop_remove(d->loop, fd);
-	if (mounts_have(d->backend_id, d->dev)) {
-		(void)timerfd_settime(d->backends_rest, 0, &rest, NULL);
+	if (mounts_have(d->mount_id, d->dev)) {
+		(void)timerfd_settime(d->mounts_rest, 0, &rest, NULL);
 		return;
 	}
 	leave(d);
@@ -86,7 +86,7 @@ static void on_rest(void *ctx, int fd)
 
 static int watch_table(struct daemon *d)
 {
-	return loop_add_urgent(d->loop, d->backends, on_mounts, d);
+	return loop_add_urgent(d->loop, d->mounts, on_mounts, d);
 }
 
 static void on_changed(void *ctx)
@@ -263,10 +263,10 @@ static int find_mount(struct daemon *d)
 		ours = mounts_at(ours->next, d->parts->dir);
 	if (ours != NULL) {
 		d->dev = ours->dev;
-		d->backend_id = ours->id;
+		d->mount_id = ours->id;
 		/* Without such a table, umount(8) returns before the last
 		 * seal. */
-		(void)keeper_mounted(d->keeper, d->backend_id, d->dev);
+		(void)keeper_mounted(d->keeper, d->mount_id, d->dev);
 	}
 	mounts_free(m);
 	return err == 0 && ours == NULL ? -ENOENT : err;
@@ -277,14 +277,14 @@ static int watch_mounts(struct daemon *d)
 {
 	int err;
 
-	if (d->backend_id < 0)
+	if (d->mount_id < 0)
 		return 0;
-	d->backends = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
-	d->backends_rest =
+	d->mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	d->mounts_rest =
 		timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (d->backends < 0 || d->backends_rest < 0)
+	if (d->mounts < 0 || d->mounts_rest < 0)
 		return -errno;
-	err = loop_add(d->loop, d->backends_rest, on_rest, d);
+	err = loop_add(d->loop, d->mounts_rest, on_rest, d);
 	return err == 0 ? watch_table(d) : err;
 }
 
@@ -292,7 +292,7 @@ static int watch_mounts(struct daemon *d)
 static void start_control(struct daemon *d)
 {
 	const struct control_ops ops = daemon_ops(d);
-	int err = d->backend_id >= 0
+	int err = d->mount_id >= 0
 			  ? control_start(d->control, d->loop, d->dev, &ops)
 			  : -ENOENT;
 
@@ -386,7 +386,7 @@ static enum exit_code mount_confined(struct daemon *d)
 	if (code == EXIT_DONE)
 		code = mount_vault(d);
 	if (code == EXIT_DONE && find_mount(d) == 0)
-		root = pin_open_root(d->parts->dir, d->backend_id, d->dev);
+		root = pin_open_root(d->parts->dir, d->mount_id, d->dev);
 	if (code == EXIT_DONE)
 		code = sandbox_enter(sandbox, root);
 	if (root >= 0)
@@ -402,8 +402,8 @@ static enum exit_code serve(struct daemon *d)
 	enum exit_code code;
 
 	/* If this fails, umount(8) is not held off. */
-	if (err == 0 && d->autoseal != NULL && d->backend_id >= 0)
-		(void)pin_new(&d->pin, d->parts->dir, d->backend_id);
+	if (err == 0 && d->autoseal != NULL && d->mount_id >= 0)
+		(void)pin_new(&d->pin, d->parts->dir, d->mount_id);
 	if (err != 0)
 		return start_failed(d, err);
 	code = start_ending(d);

@@ -21,9 +21,9 @@ static int hold_root(const struct daemon *d, char **dir)
 {
 	int root;
 
-	if (mounts_find(dir, d->backend_id) != 0)
+	if (mounts_find(dir, d->mount_id) != 0)
 		return -1;
-	root = pin_open_root(*dir, d->backend_id, d->dev);
+	root = pin_open_root(*dir, d->mount_id, d->dev);
 	if (root >= 0 && backend_is_connected(d->backend))
 		return root;
 	if (root >= 0)
@@ -126,10 +126,10 @@ void daemon_end(struct daemon *d)
 	loop_free(d->loop);
 	if (d->signals >= 0)
 		(void)close(d->signals);
-	if (d->backends >= 0)
-		(void)close(d->backends);
-	if (d->backends_rest >= 0)
-		(void)close(d->backends_rest);
+	if (d->mounts >= 0)
+		(void)close(d->mounts);
+	if (d->mounts_rest >= 0)
+		(void)close(d->mounts_rest);
 	tree_free(d->tree);
 	openvault_close(&d->vault);
 }

@@ -15,7 +15,7 @@ void daemon_flush(void *ctx, flush_fn *fn, void *fn_ctx)
 	/* Where names fill all that may be locked, this must be possible. */
 	enum mem_pool before = mem_use(MEM_RESERVE);
 	char *dir = NULL;
-	int err = d->saver != NULL ? mounts_find(&dir, d->backend_id) : -ENOENT;
+	int err = d->saver != NULL ? mounts_find(&dir, d->mount_id) : -ENOENT;
 
 	/* What has been detached or covered cannot be asked by its path. */
 	if (err == 0)
@@ -71,11 +71,11 @@ static bool is_blocked(const struct daemon *d)
 	int err;
 
 	/* Its number may be another mount's. */
-	if (!mounts_have(d->backend_id, d->dev))
+	if (!mounts_have(d->mount_id, d->dev))
 		return false;
-	err = mounts_find(&dir, d->backend_id);
+	err = mounts_find(&dir, d->mount_id);
 	free(dir);
-	return err == -EBUSY || mounts_is_busy(d->backend_id, d->dev);
+	return err == -EBUSY || mounts_is_busy(d->mount_id, d->dev);
 }
 
 static void do_lock(void *ctx, struct control_request *r)
