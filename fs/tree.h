@@ -224,6 +224,22 @@ struct tree_range {
 ssize_t tree_copy(struct tree *t, const struct tree_range *from,
 		  const struct tree_range *to, size_t len);
 
+/*
+ * Make in dir a copy called name of like, a node of another tree: it has all of
+ * it but its names, its times too, and shares its contents.  A folder's copy is
+ * empty.  Errors as tree_create(), and -ENOMEM.
+ */
+int tree_adopt(struct node **ret, struct tree *t, struct node *dir,
+	       const char *name, const struct node *like);
+
+/*
+ * Let t hold what with holds, and with what t held.  t keeps the limits that
+ * its usage tells; and its count of changes, but for one more if it differs.
+ * No kernel may know nodes of t.  0, or the error of t's reserve, and then
+ * nothing has changed.
+ */
+int tree_replace(struct tree *t, struct tree *with, bool differs);
+
 /* The kernel drops count references to n, which may end it. */
 void tree_forget(struct tree *t, struct node *n, uint64_t count);
 

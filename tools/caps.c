@@ -4,6 +4,7 @@
 #include <cap-ng.h>
 #include <errno.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -60,4 +61,18 @@ char *caps_names(void)
 		return text;
 	free(text);
 	return NULL;
+}
+
+bool caps_are_global(void)
+{
+	unsigned long inside = 1, outside = 1, count = 0;
+	FILE *f = fopen("/proc/self/uid_map", "re");
+
+	/* Without such namespaces there is no such file. */
+	if (f == NULL)
+		return true;
+	if (fscanf(f, "%lu %lu %lu", &inside, &outside, &count) != 3)
+		count = 0;
+	(void)fclose(f);
+	return inside == 0 && outside == 0 && count == UINT32_MAX;
 }

@@ -17,6 +17,12 @@ int caps_keep(const unsigned list[], size_t count);
 bool caps_have(unsigned cap);
 
 /*
+ * Do they count for the whole machine, and not just in a user namespace
+ * (user_namespaces(7))?
+ */
+bool caps_are_global(void);
+
+/*
  * The names of those that are in effect, "a,b" without "cap_", in lower case,
  * or "" if there are none; the caller frees it.  NULL: no memory.
  */

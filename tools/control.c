@@ -338,6 +338,11 @@ int control_start(struct control *c, struct loop *loop, dev_t dev,
 	return loop_add(loop, c->fd, on_client, c);
 }
 
+bool control_is_started(const struct control *c)
+{
+	return c->path[0] != '\0';
+}
+
 /* Is what is at its path still its own? */
 static bool is_at_path(const struct control *c)
 {

@@ -49,6 +49,9 @@ int control_new(struct control **ret);
 int control_start(struct control *c, struct loop *loop, dev_t dev,
 		  const struct control_ops *ops);
 
+/* Does it listen, or has it? */
+bool control_is_started(const struct control *c);
+
 /* Answer with what became of it, 0 or -errno, and forget r. */
 void control_reply(struct control_request *r, int err);
 

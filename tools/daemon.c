@@ -9,7 +9,6 @@
 #include "daemon_impl.h"
 
 #include "crypto/crypto.h"
-#include "mounting.h"
 #include "mounts.h"
 #include "place.h"
 #include "sandbox.h"
@@ -103,6 +102,9 @@ static void on_settled(void *ctx)
 {
 	struct daemon *d = ctx;
 
+	/* What is not in the tree yet is not durable either. */
+	if (backend_is_behind(d->backend))
+		return;
 	pin_release(d->pin);
 	if (d->autoseal != NULL)
 		autoseal_settled(d->autoseal);
@@ -236,18 +238,6 @@ static int watch_signals(struct daemon *d)
 	return loop_add(d->loop, d->signals, on_signal, d);
 }
 
-/* Files of strangers would be closed to a user who owns the whole vault. */
-static void default_view(struct backend_view *view)
-{
-	if (geteuid() == 0)
-		return;
-	if (!view->set_uid)
-		view->uid = geteuid();
-	if (!view->set_gid)
-		view->gid = getegid();
-	view->set_uid = view->set_gid = true;
-}
-
 /* Learn what the kernel calls our mount, and let the keeper know. */
 static int find_mount(struct daemon *d)
 {
@@ -292,10 +282,12 @@ static int watch_mounts(struct daemon *d)
 static void start_control(struct daemon *d)
 {
 	const struct control_ops ops = daemon_ops(d);
-	int err = d->mount_id >= 0
-			  ? control_start(d->control, d->loop, d->dev, &ops)
-			  : -ENOENT;
+	int err = -ENOENT;
 
+	if (control_is_started(d->control))
+		return;
+	if (d->mount_id >= 0)
+		err = control_start(d->control, d->loop, d->dev, &ops);
 	if (err != 0)
 		msg_say("%s: no control socket (%s); end this mount with "
 			"umount",
@@ -339,40 +331,10 @@ static enum exit_code open_vault(struct daemon *d)
 	return code;
 }
 
-/* Mount it, without anybody being answered yet. */
-static enum exit_code mount_vault(struct daemon *d)
-{
-	const struct options *o = d->parts->options;
-	struct mount_options options = {
-		.source = store_path(d->vault.store),
-		.fuse_options = o->fuse != NULL ? o->fuse : "",
-		.read_only = d->vault.read_only,
-		.view = o->view,
-		.no_cache = o->no_cache,
-		.writeback = o->writeback,
-		.seal_on_close = o->seal.close,
-	};
-	const struct backend_events events = {on_ready, on_gone, on_changed, d};
-	const struct mount_parts parts = {d->tree, NULL, d->loop};
-	const char *dir = d->parts->dir;
-	enum exit_code code;
-	int hold = place_hold(dir);
-
-	default_view(&options.view);
-	/* Another may have been quicker since that was seen to first. */
-	if (!o->nonempty && place_is_mount(dir))
-		code = place_complain_busy(dir);
-	else
-		code = mounting_new(&d->backend, dir, &parts, &options,
-				    &events);
-	if (hold >= 0)
-		(void)close(hold);
-	return code;
-}
-
 /* Mount the vault, and give up all that is not needed from then on. */
 static enum exit_code mount_confined(struct daemon *d)
 {
+	const struct backend_events events = {on_ready, on_gone, on_changed, d};
 	const char *vault = store_path(d->vault.store);
 	struct sandbox *sandbox = NULL;
 	enum exit_code code;
@@ -384,11 +346,11 @@ static enum exit_code mount_confined(struct daemon *d)
 		return start_failed(d, err);
 	code = sandbox_new(&sandbox, vault, d->vault.read_only);
 	if (code == EXIT_DONE)
-		code = mount_vault(d);
+		code = daemon_show(d, &events);
 	if (code == EXIT_DONE && find_mount(d) == 0)
 		root = pin_open_root(d->parts->dir, d->mount_id, d->dev);
 	if (code == EXIT_DONE)
-		code = sandbox_enter(sandbox, root);
+		code = sandbox_enter(sandbox, root, rung_is_files(d->rung));
 	if (root >= 0)
 		(void)close(root);
 	sandbox_free(sandbox);

@@ -13,11 +13,12 @@
 #include "ending.h"
 #include "flush.h"
 #include "fs/autoseal.h"
-#include "fs/fuse.h"
+#include "fs/backend.h"
 #include "keeper.h"
 #include "leases.h"
 #include "openvault.h"
 #include "pin.h"
+#include "rung.h"
 
 struct daemon {
 	const struct daemon_parts *parts;
@@ -27,6 +28,7 @@ struct daemon {
 	struct saver *saver; /* NULL: read-only */
 	struct loop *loop;
 	struct backend *backend;
+	enum rung rung; /* which way the backend is */
 	struct control *control;
 	struct ending *ending;
 	struct autoseal *autoseal; /* NULL: read-only, or seal=off */
@@ -46,6 +48,13 @@ struct daemon {
 		bool is_stopped;
 	} automatic;
 };
+
+/*
+ * Make d's backend and mount it, without anybody being answered yet.  What goes
+ * wrong is said.
+ */
+enum exit_code daemon_show(struct daemon *d,
+			   const struct backend_events *events);
 
 /* What it does when it is asked through the control socket. */
 struct control_ops daemon_ops(struct daemon *d);

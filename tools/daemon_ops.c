@@ -9,13 +9,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
-void daemon_flush(void *ctx, flush_fn *fn, void *fn_ctx)
+/* Have the kernel hand over what it has gathered. */
+static void flush_kernel(struct daemon *d, flush_fn *fn, void *fn_ctx)
 {
-	struct daemon *d = ctx;
-	/* Where names fill all that may be locked, this must be possible. */
-	enum mem_pool before = mem_use(MEM_RESERVE);
 	char *dir = NULL;
-	int err = d->saver != NULL ? mounts_find(&dir, d->mount_id) : -ENOENT;
+	int err = mounts_find(&dir, d->mount_id);
 
 	/* What has been detached or covered cannot be asked by its path. */
 	if (err == 0)
@@ -23,6 +21,18 @@ void daemon_flush(void *ctx, flush_fn *fn, void *fn_ctx)
 	else
 		fn(fn_ctx, err == -ENOMEM ? err : 0);
 	free(dir);
+}
+
+void daemon_flush(void *ctx, flush_fn *fn, void *fn_ctx)
+{
+	struct daemon *d = ctx;
+	/* Where names fill all that may be locked, this must be possible. */
+	enum mem_pool before = mem_use(MEM_RESERVE);
+
+	if (d->saver == NULL)
+		fn(fn_ctx, 0);
+	else if (!backend_flush(d->backend, fn, fn_ctx))
+		flush_kernel(d, fn, fn_ctx);
 	(void)mem_use(before);
 }
 
@@ -109,6 +119,7 @@ static void do_status(void *ctx, FILE *out)
 	struct report r = {
 		.vault = store_path(d->vault.store),
 		.dir = d->parts->dir,
+		.rung = rung_name(d->rung),
 		.read_only = d->saver == NULL,
 		.usage = tree_usage(d->tree),
 		.requests = backend_requests(d->backend),
@@ -119,6 +130,7 @@ static void do_status(void *ctx, FILE *out)
 		r.saver = saver_state(d->saver);
 	else
 		r.saver.params = *vault_params(d->vault.vault);
+	r.saver.dirty = r.saver.dirty || backend_is_behind(d->backend);
 	report_print(out, &r);
 	daemon_auto_print(d, out);
 }

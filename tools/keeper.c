@@ -141,6 +141,13 @@ int keeper_mounted(struct keeper *k, int mount_id, dev_t dev)
 	return ask(k, &m, -1);
 }
 
+int keeper_restrict(struct keeper *k, int root, enum ramfiles_writers who)
+{
+	const struct keeper_message m = {.word = KEEPER_RESTRICT, .who = who};
+
+	return ask(k, &m, root);
+}
+
 void keeper_gone(struct keeper *k)
 {
 	const struct keeper_message m = {.word = KEEPER_GONE};

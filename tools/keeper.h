@@ -20,6 +20,7 @@
 
 enum { KEEPER_SECONDS = 10 };
 
+#include "fs/ramfiles.h"
 #include "options.h"
 
 struct keeper;
@@ -57,6 +58,13 @@ void keeper_gone(struct keeper *k);
  * for the end.  0, -EPIPE, -ETIMEDOUT, or the error of unmounting.
  */
 int keeper_unmount(struct keeper *k, const char *dir, int root);
+
+/*
+ * Let only those write to the filesystem in memory (ramfiles.h) whose root the
+ * descriptor root is.  0, -EBUSY if a file is open for writing, -EPIPE,
+ * -ETIMEDOUT, or the -errno of fspick(2) and fsconfig(2).
+ */
+int keeper_restrict(struct keeper *k, int root, enum ramfiles_writers who);
 
 /*
  * Have it listen for what happens to the machine and to the user's session, as

@@ -14,6 +14,7 @@ enum keeper_word {
 	KEEPER_MOUNTED,
 	KEEPER_GONE,
 	KEEPER_UNMOUNT,
+	KEEPER_RESTRICT,
 	KEEPER_NOTIFY,
 	KEEPER_LISTEN,
 	KEEPER_STAYS
@@ -27,9 +28,10 @@ struct keeper_message {
 	char dir[PATH_MAX];		   /* KEEPER_WATCH, KEEPER_UNMOUNT */
 	char command[PATH_MAX], text[256]; /* KEEPER_NOTIFY */
 	enum lock_event suspend, session;  /* KEEPER_LISTEN */
+	enum ramfiles_writers who;	   /* KEEPER_RESTRICT */
 };
 
-/* KEEPER_MOUNTED and KEEPER_UNMOUNT are answered; events come unasked. */
+/* KEEPER_MOUNTED, _UNMOUNT and _RESTRICT are answered; events come unasked. */
 struct keeper_answer {
 	enum keeper_word word; /* that it answers, or KEEPER_LISTEN */
 	int err;	       /* 0 or -errno */

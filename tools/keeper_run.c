@@ -10,6 +10,7 @@
 #include "run.h"
 #include "stale.h"
 #include "utab.h"
+#include "writers.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -213,6 +214,22 @@ static void forget_copies(struct kept *k, const char *dir)
 	k->dev = 0;
 }
 
+/* Let umount(8) know of it. */
+static int add_to_table(const struct kept *k)
+{
+	struct mounted *list = NULL;
+	const struct mounted *m;
+	int err = mounts_read(&list);
+
+	for (m = list; m != NULL && m->id != k->mount_id; m = m->next)
+		;
+	if (err == 0)
+		err = m != NULL ? utab_add(m->type, m->source, m->dir)
+				: -ENOENT;
+	mounts_free(list);
+	return err;
+}
+
 static void obey(struct kept *k, const struct keeper_message *m, int fd)
 {
 	int err = 0;
@@ -227,7 +244,7 @@ static void obey(struct kept *k, const struct keeper_message *m, int fd)
 		k->mount_id = m->mount_id;
 		k->dev = m->dev;
 		if (geteuid() == 0)
-			err = utab_add(k->vault, k->dir);
+			err = add_to_table(k);
 		answer(m->word, err);
 		break;
 	case KEEPER_GONE:
@@ -241,6 +258,9 @@ static void obey(struct kept *k, const struct keeper_message *m, int fd)
 		if (fd >= 0)
 			forget_copies(k, m->dir);
 		answer(m->word, err);
+		break;
+	case KEEPER_RESTRICT:
+		answer(m->word, writers_restrict(fd, k->dir, k->dev, m->who));
 		break;
 	case KEEPER_NOTIFY:
 		notify(k, m->command, m->text);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "mounts.h"
 
+#include "fs/ramfiles.h"
 #include "table.h"
 
 #include <errno.h>
@@ -13,12 +14,35 @@
 
 static const char mountinfo[] = "/proc/self/mountinfo";
 
-/* Put a mount before *list. */
-static int add(struct mounted **list, struct libmnt_fs *fs)
+static const char fuse_type[] = "fuse.tazpodfs";
+
+/* Which vault is fs of, and *owner who has mounted it?  NULL: it is not ours.
+ */
+static const char *vault_of(struct libmnt_fs *fs, uid_t *owner)
 {
-	struct mounted *m = calloc(1, sizeof(*m));
+	const char *type = mnt_fs_get_fstype(fs),
+		   *source = mnt_fs_get_source(fs);
 	char *value;
 	size_t len;
+
+	*owner = 0;
+	if (type == NULL || source == NULL || mnt_fs_get_target(fs) == NULL)
+		return NULL;
+	if (strcmp(type, "tmpfs") == 0 || strcmp(type, "ramfs") == 0)
+		return ramfiles_vault(owner, source);
+	if (strcmp(type, fuse_type) != 0)
+		return NULL;
+	if (mnt_fs_get_option(fs, "user_id", &value, &len) == 0 &&
+	    value != NULL)
+		*owner = (uid_t)strtoul(value, NULL, 10);
+	return source;
+}
+
+/* Put a mount before *list. */
+static int add(struct mounted **list, struct libmnt_fs *fs, const char *vault,
+	       uid_t owner)
+{
+	struct mounted *m = calloc(1, sizeof(*m));
 
 	if (m == NULL)
 		return -ENOMEM;
@@ -26,12 +50,16 @@ static int add(struct mounted **list, struct libmnt_fs *fs)
 	*list = m;
 	m->dev = mnt_fs_get_devno(fs);
 	m->id = mnt_fs_get_id(fs);
-	if (mnt_fs_get_option(fs, "user_id", &value, &len) == 0 &&
-	    value != NULL)
-		m->owner = (uid_t)strtoul(value, NULL, 10);
+	m->owner = owner;
 	m->dir = strdup(mnt_fs_get_target(fs));
-	m->vault = strdup(mnt_fs_get_source(fs));
-	return m->dir != NULL && m->vault != NULL ? 0 : -ENOMEM;
+	m->type = strdup(mnt_fs_get_fstype(fs));
+	m->source = strdup(mnt_fs_get_source(fs));
+	m->vault = strdup(vault);
+	if (m->dir == NULL || m->type == NULL || m->source == NULL ||
+	    m->vault == NULL)
+		return -ENOMEM;
+	m->is_fuse = strcmp(m->type, fuse_type) == 0;
+	return 0;
 }
 
 int mounts_parse(struct mounted **ret, FILE *f)
@@ -43,12 +71,11 @@ int mounts_parse(struct mounted **ret, FILE *f)
 	int err = table != NULL && iter != NULL ? 0 : -EIO;
 
 	while (err == 0 && mnt_table_next_fs(table, iter, &fs) == 0) {
-		const char *type = mnt_fs_get_fstype(fs);
+		uid_t owner;
+		const char *vault = vault_of(fs, &owner);
 
-		if (type != NULL && strcmp(type, "fuse.tazpodfs") == 0 &&
-		    mnt_fs_get_target(fs) != NULL &&
-		    mnt_fs_get_source(fs) != NULL)
-			err = add(&list, fs);
+		if (vault != NULL)
+			err = add(&list, fs, vault, owner);
 	}
 	mnt_free_iter(iter);
 	mnt_unref_table(table);
@@ -238,6 +265,8 @@ void mounts_free(struct mounted *list)
 		struct mounted *next = list->next;
 
 		free(list->dir);
+		free(list->type);
+		free(list->source);
 		free(list->vault);
 		free(list);
 		list = next;

@@ -2,7 +2,11 @@
 #ifndef TZ_MOUNTS_H
 #define TZ_MOUNTS_H
 
-/* Which vaults are mounted, from the kernel's table (proc(5), mountinfo). */
+/*
+ * Which vaults are mounted, from the kernel's table (proc(5), mountinfo): by
+ * FUSE, of the type "fuse.tazpodfs", or as files in memory, whose source tells
+ * (ramfiles_source()).
+ */
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -11,8 +15,11 @@
 /* One mount of ours. */
 struct mounted {
 	struct mounted *next;
-	int id;	     /* of the mount, as mountinfo has it */
-	char *dir;   /* mount point */
+	int id;	    /* of the mount, as mountinfo has it */
+	char *dir;  /* mount point */
+	char *type; /* of the filesystem, and its source, as mountinfo has */
+	char *source;
+	bool is_fuse;
 	char *vault; /* path of the vault file */
 	dev_t dev;   /* names its control socket */
 	uid_t owner; /* who mounted it */

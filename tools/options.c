@@ -304,7 +304,6 @@ static const char *const dropped[] = {
 	"group",
 	"_netdev",
 	"nofail",
-	"exec",
 	"suid",
 	"dev",
 	"nosuid",
@@ -337,6 +336,23 @@ static bool starts_with(const char *word, const char *prefix)
 	return strncmp(word, prefix, strlen(prefix)) == 0;
 }
 
+/* FUSE runs programs unless it is told not to, and the others do not unless
+ * they are. */
+static bool take_pair(struct options *o, const char *word)
+{
+	if (strcmp(word, "exec") != 0 && strcmp(word, "noexec") != 0)
+		return false;
+	o->executable = strcmp(word, "exec") == 0;
+	return o->executable;
+}
+
+static int pass_on(struct options *o, const char *word)
+{
+	if (strcmp(word, "allow_other") == 0)
+		o->allow_other = true;
+	return fuse_opt_add_opt(&o->fuse, word) == 0 ? 0 : -ENOMEM;
+}
+
 static int take_flag(struct options *o, const char *word)
 {
 	if (strcmp(word, "ro") == 0)
@@ -355,8 +371,10 @@ static int take_flag(struct options *o, const char *word)
 		o->no_cache = true;
 	else if (strcmp(word, "writeback") == 0)
 		o->writeback = true;
+	else if (take_pair(o, word))
+		return 0;
 	else if (among(word, passed_on, sizeof(passed_on) / sizeof(char *)))
-		return fuse_opt_add_opt(&o->fuse, word) == 0 ? 0 : -ENOMEM;
+		return pass_on(o, word);
 	else if (!among(word, dropped, sizeof(dropped) / sizeof(char *)) &&
 		 !starts_with(word, "x-") && !starts_with(word, "X-") &&
 		 !starts_with(word, "comment=") && !starts_with(word, "user="))

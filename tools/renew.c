@@ -2,6 +2,7 @@
 #include "renew.h"
 
 #include "alike.h"
+#include "fs/ramfiles.h"
 #include "table.h"
 
 #include <dirent.h>
@@ -66,10 +67,13 @@ static bool is_same(const struct place *a, const struct place *b)
 
 static bool is_copy(const struct renewal *r, struct libmnt_fs *fs)
 {
-	const char *source = mnt_fs_get_source(fs);
+	const char *source = mnt_fs_get_source(fs), *vault;
+	uint32_t uid;
 
-	return mnt_fs_get_devno(fs) == r->what->dev && source != NULL &&
-	       strcmp(source, r->what->vault) == 0;
+	if (mnt_fs_get_devno(fs) != r->what->dev || source == NULL)
+		return false;
+	vault = ramfiles_vault(&uid, source);
+	return strcmp(vault != NULL ? vault : source, r->what->vault) == 0;
 }
 
 /* What does one mount of a table say about the folder? */

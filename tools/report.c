@@ -26,6 +26,7 @@ void report_print(FILE *out, const struct report *r)
 {
 	print_path(out, "vault", r->vault);
 	print_path(out, "mount", r->dir);
+	(void)fprintf(out, "rung=%s\n", r->rung);
 	(void)fprintf(out, "pid=%d\n", getpid());
 	(void)fprintf(out, "format=%d\n", r->saver.params.format);
 	(void)fprintf(out, "generation=%llu\n",

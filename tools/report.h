@@ -11,6 +11,7 @@
 
 struct report {
 	const char *vault, *dir;
+	const char *rung;
 	bool read_only;
 	struct tree_usage usage;
 	struct saver_state saver; /* read-only: its params alone */

@@ -10,3 +10,8 @@ const char *rung_name(enum rung r)
 
 	return names[r];
 }
+
+bool rung_is_files(enum rung r)
+{
+	return r == RUNG_TMPFS || r == RUNG_TMPFS_SWAP || r == RUNG_RAMFS;
+}

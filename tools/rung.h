@@ -2,6 +2,8 @@
 #ifndef TZ_RUNG_H
 #define TZ_RUNG_H
 
+#include <stdbool.h>
+
 /*
  * The ways in which a vault can be shown, best first.  Which of them can be had
  * depends on the machine and on who asks; what each promises differs.
@@ -17,6 +19,9 @@ enum rung {
 	RUNG_RAMFS,	  /* never swapped out, and without a limit of size */
 	RUNG_COUNT
 };
+
+/* Is it one of files in memory (fs/ramfiles.h)? */
+bool rung_is_files(enum rung r);
 
 /* Its word in answers and in JSON: "fuse", "fusermount3" and so on. */
 const char *rung_name(enum rung r);

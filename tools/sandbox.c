@@ -26,9 +26,10 @@
  *	FOWNER		after that, its mode is set; and older vaults of
  *			another's get a second name
  *	IPC_LOCK	memory is locked beyond RLIMIT_MEMLOCK
+ *	LEASE		files in memory are read while nobody writes to them
  */
 static const unsigned kept[] = {CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_FOWNER,
-				CAP_IPC_LOCK};
+				CAP_IPC_LOCK, CAP_LEASE};
 
 struct sandbox {
 	int version; /* of Landlock; 0: there is none */
@@ -121,7 +122,7 @@ enum exit_code sandbox_new(struct sandbox **ret, const char *vault,
 	return EXIT_DONE;
 }
 
-static int enter_landlock(const struct sandbox *s, int root)
+static int enter_landlock(const struct sandbox *s, int root, bool is_files)
 {
 	int err = 0;
 
@@ -133,6 +134,9 @@ static int enter_landlock(const struct sandbox *s, int root)
 	if (root >= 0 && err == 0)
 		err = landlock_allow(s->ruleset, s->version, root,
 				     LANDLOCK_SOCKET);
+	if (is_files && err == 0)
+		err = landlock_allow(s->ruleset, s->version, root,
+				     LANDLOCK_WIPE);
 	return err == 0 ? landlock_enter(s->ruleset) : err;
 }
 
@@ -145,7 +149,7 @@ static int stay_hidden(void)
 	return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 ? 0 : -errno;
 }
 
-enum exit_code sandbox_enter(const struct sandbox *s, int root)
+enum exit_code sandbox_enter(const struct sandbox *s, int root, bool is_files)
 {
 	int err;
 
@@ -159,7 +163,7 @@ enum exit_code sandbox_enter(const struct sandbox *s, int root)
 	err = stay_hidden();
 	if (err != 0)
 		return complain("dumpable", err);
-	err = enter_landlock(s, root);
+	err = enter_landlock(s, root, is_files);
 	if (err != 0)
 		return complain("Landlock", err);
 	err = seccomp_mode() >= 0 ? seccomp_enter() : 0;

@@ -34,12 +34,13 @@ enum exit_code sandbox_new(struct sandbox **ret, const char *vault,
 /*
  * Enter it, for good.  root, a descriptor (O_PATH) unless it is negative, is
  * the root of the daemon's own mount, where it may write as well, since its
- * state folder or run-time folder may be there.  Nothing is asked of that
- * mount.  Parts that the kernel does not have are passed over; if one that it
- * has fails, this says so and returns EXIT_FAILED: the process then must not go
- * on.
+ * state folder or run-time folder may be there; is_files: what it shows are
+ * files (ramfiles.h), all of which it is to wipe in the end.  Nothing is asked
+ * of that mount.  Parts that the kernel does not have are passed over; if one
+ * that it has fails, this says so and returns EXIT_FAILED: the process then
+ * must not go on.
  */
-enum exit_code sandbox_enter(const struct sandbox *s, int root);
+enum exit_code sandbox_enter(const struct sandbox *s, int root, bool is_files);
 
 /* Release s.  NULL is a no-op. */
 void sandbox_free(struct sandbox *s);

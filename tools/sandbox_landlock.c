@@ -65,6 +65,8 @@ static uint64_t allowed(enum landlock_use use)
 	case LANDLOCK_STATE:
 		return WRITE_FILE | TRUNCATE | MAKE_REG | REMOVE_FILE |
 		       MAKE_DIR;
+	case LANDLOCK_WIPE:
+		return WRITE_FILE | TRUNCATE | REMOVE_FILE | REMOVE_DIR;
 	case LANDLOCK_SOCKET:
 		return MAKE_SOCK | REMOVE_FILE;
 	}

@@ -17,6 +17,7 @@ enum landlock_use {
 	LANDLOCK_FILE,	 /* it is a file to write to */
 	LANDLOCK_FILES,	 /* files are made, written, renamed and removed */
 	LANDLOCK_STATE,	 /* folders are made, too */
+	LANDLOCK_WIPE,	 /* all that is there is overwritten and removed */
 	LANDLOCK_SOCKET, /* a socket is made and removed */
 };
 

@@ -111,6 +111,10 @@ static const int always[] = {
 	SCMP_SYS(fchown),
 	SCMP_SYS(fchmod),
 	SCMP_SYS(fadvise64),
+	/* files in memory are watched, and read back */
+	SCMP_SYS(inotify_add_watch),
+	SCMP_SYS(lgetxattr),
+	SCMP_SYS(llistxattr),
 	/* the control socket and the keeper, open by then */
 	SCMP_SYS(bind),
 	SCMP_SYS(listen),

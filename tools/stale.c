@@ -73,6 +73,21 @@ static bool is_served(int id)
 	return served;
 }
 
+/* Is the mount with that id ours, and files in memory? */
+static bool is_files(int id)
+{
+	struct mounted *list = NULL;
+	const struct mounted *m;
+	bool found;
+
+	if (mounts_read(&list) != 0)
+		return false;
+	m = with_id(list, id);
+	found = m != NULL && !m->is_fuse;
+	mounts_free(list);
+	return found;
+}
+
 bool stale_is_served(const char *dir)
 {
 	int fd = open(dir, O_PATH | O_CLOEXEC);
@@ -93,7 +108,8 @@ static int open_dead(const char *dir, int *id)
 	int fd = open(dir, O_PATH | O_CLOEXEC);
 
 	*id = fd >= 0 ? mount_id(fd) : -1;
-	if (*id >= 0 && (is_served(*id) || !stale_is_disconnected(fd)))
+	if (*id >= 0 &&
+	    (is_served(*id) || (!stale_is_disconnected(fd) && !is_files(*id))))
 		*id = -1;
 	if (fd >= 0 && *id < 0) {
 		(void)close(fd);

@@ -4,7 +4,8 @@
 
 /*
  * Mounts of ours whose daemon has died: whoever looks at one gets ENOTCONN.
- * There is nothing in them to be had any more.
+ * There is nothing in them to be had any more.  Files in memory (ramfiles.h)
+ * are still there, but nobody saves them any more.
  */
 
 #include "mounts.h"

@@ -89,8 +89,8 @@ static void detach(int proc, const struct mounted *m)
 	if (fd < 0)
 		return;
 	(void)snprintf(name, sizeof(name), "%d", fd);
-	if (pin_is_in(fd, m->id, m->dev) && stale_is_disconnected(fd) &&
-	    !is_busy(proc, m))
+	if (pin_is_in(fd, m->id, m->dev) &&
+	    (!m->is_fuse || stale_is_disconnected(fd)) && !is_busy(proc, m))
 		(void)umount2(name, MNT_DETACH);
 	(void)close(fd);
 }

@@ -187,12 +187,6 @@ static enum exit_code check_place(struct arguments *a, const char *dir)
 				"%s: not empty; what is in it would be hidden. "
 				"Use an empty folder, or give -o nonempty",
 				dir);
-	if (access("/dev/fuse", F_OK) != 0)
-		return msg_fail(EXIT_MOUNT,
-				"/dev/fuse: %s; load the module with 'modprobe "
-				"fuse', or give the container --device "
-				"/dev/fuse",
-				strerror(errno));
 	return EXIT_DONE;
 }
 

@@ -20,14 +20,14 @@ static int update(struct libmnt_fs *fs, const char *dir)
 	return err > 0 ? -EINVAL : err;
 }
 
-int utab_add(const char *source, const char *dir)
+int utab_add(const char *type, const char *source, const char *dir)
 {
 	struct libmnt_fs *fs = mnt_new_fs();
 	int err = -ENOMEM;
 
 	if (fs != NULL && mnt_fs_set_source(fs, source) == 0 &&
 	    mnt_fs_set_target(fs, dir) == 0 &&
-	    mnt_fs_set_fstype(fs, "fuse.tazpodfs") == 0 &&
+	    mnt_fs_set_fstype(fs, type) == 0 &&
 	    mnt_fs_set_options(fs, "helper=tazpodfs") == 0)
 		err = update(fs, dir);
 	mnt_unref_fs(fs);

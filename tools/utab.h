@@ -8,8 +8,11 @@
  * umount.tazpodfs(8), which has the vault sealed first.
  */
 
-/* Have dir unmounted by our helper.  0 or -errno. */
-int utab_add(const char *source, const char *dir);
+/*
+ * Have what is mounted at dir, of that type and source, unmounted by our
+ * helper.  0 or -errno.
+ */
+int utab_add(const char *type, const char *source, const char *dir);
 
 /* Forget dir. */
 void utab_remove(const char *dir);

@@ -88,7 +88,7 @@ static int confined(int (*fn)(void), bool read_only)
 	if (pid == 0) {
 		if (sandbox_new(&s, in_top("own/vault"), read_only) !=
 			    EXIT_DONE ||
-		    sandbox_enter(s, -1) != EXIT_DONE)
+		    sandbox_enter(s, -1, false) != EXIT_DONE)
 			_exit(100);
 		sandbox_free(s);
 		_exit(fn());

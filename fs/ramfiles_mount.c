@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The filesystem itself, made by descriptors (fsopen(2), Linux 5.2): no path is
+ * mounted that somebody might exchange, and what is filled is what was made.
+ */
+#include "ramfiles_impl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+static const char prefix[] = "tazpodfs:";
+
+char *ramfiles_source(uint32_t uid, const char *vault)
+{
+	char *source;
+
+	return asprintf(&source, "%s%u:%s", prefix, uid, vault) >= 0 ? source
+								     : NULL;
+}
+
+const char *ramfiles_vault(uint32_t *uid, const char *source)
+{
+	char *end;
+	unsigned long n;
+
+	if (strncmp(source, prefix, sizeof(prefix) - 1) != 0)
+		return NULL;
+	source += sizeof(prefix) - 1;
+	errno = 0;
+	n = strtoul(source, &end, 10);
+	if (errno != 0 || end == source || end[0] != ':' || end[1] != '/' ||
+	    source[0] < '0' || source[0] > '9' || n >= UINT32_MAX)
+		return NULL;
+	*uid = (uint32_t)n;
+	return end + 1;
+}
+
+static int set(int fs, const char *key, const char *value)
+{
+	return fsconfig(fs, FSCONFIG_SET_STRING, key, value, 0) == 0 ? 0
+								     : -errno;
+}
+
+static int set_number(int fs, const char *key, uint64_t value)
+{
+	char text[24];
+
+	(void)snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
+	return set(fs, key, text);
+}
+
+static int set_source(int fs, const char *vault)
+{
+	char *source = ramfiles_source(geteuid(), vault);
+	int err = source != NULL ? set(fs, "source", source) : -ENOMEM;
+
+	free(source);
+	return err;
+}
+
+/* Options of a tmpfs; it is not swapped out since Linux 6.4, if that is asked
+ * for by who may. */
+static int set_tmpfs(struct ramfiles *r, int fs,
+		     const struct ramfiles_options *o)
+{
+	int err = set_number(fs, "size", o->size);
+
+	if (err == 0)
+		err = set_number(fs, "nr_inodes", o->nr_inodes);
+	r->is_swappable =
+		fsconfig(fs, FSCONFIG_SET_FLAG, "noswap", NULL, 0) != 0;
+	return err;
+}
+
+/* Is what was made what was asked for, and empty of everything else? */
+static int check(struct ramfiles *r, bool is_ramfs)
+{
+	struct statfs fs;
+	struct stat st;
+
+	if (fstatfs(r->root, &fs) != 0 || fstat(r->root, &st) != 0)
+		return -errno;
+	if (fs.f_type != (is_ramfs ? RAMFS_MAGIC : TMPFS_MAGIC))
+		return -ENOTSUP;
+	r->dev = st.st_dev;
+	return 0;
+}
+
+int ramfiles_make(struct ramfiles *r, const struct ramfiles_options *o)
+{
+	const unsigned attributes =
+		MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOATIME |
+		(o->executable ? 0U : (unsigned)MOUNT_ATTR_NOEXEC);
+	int fs = fsopen(o->is_ramfs ? "ramfs" : "tmpfs", FSOPEN_CLOEXEC);
+	int err = fs < 0 ? -errno : set_source(fs, o->source);
+
+	if (err == 0)
+		err = set(fs, "mode", "0700");
+	if (err == 0 && !o->is_ramfs)
+		err = set_tmpfs(r, fs, o);
+	if (err == 0 && fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) != 0)
+		err = -errno;
+	if (err == 0) {
+		r->root = fsmount(fs, FSMOUNT_CLOEXEC, attributes);
+		err = r->root >= 0 ? check(r, o->is_ramfs) : -errno;
+	}
+	if (fs >= 0)
+		(void)close(fs);
+	return err;
+}
+
+static int set_read_only(int mount, bool read_only)
+{
+	struct mount_attr attr = {0};
+
+	if (read_only)
+		attr.attr_set = MOUNT_ATTR_RDONLY;
+	else
+		attr.attr_clr = MOUNT_ATTR_RDONLY;
+	return mount_setattr(mount, "", AT_EMPTY_PATH, &attr, sizeof(attr)) == 0
+		       ? 0
+		       : -errno;
+}
+
+/*
+ * What stays with us is a copy of the mount that is in no namespace: it keeps
+ * the filesystem when the other has been unmounted, and does not keep anybody
+ * from that.
+ */
+static int copy_mount(int mount)
+{
+	int copy = open_tree(mount, "",
+			     OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
+				     (unsigned)AT_EMPTY_PATH);
+	int err = copy >= 0 ? set_read_only(copy, false) : -errno;
+
+	if (err == 0)
+		return copy;
+	if (copy >= 0)
+		(void)close(copy);
+	return err;
+}
+
+int ramfiles_attach(struct ramfiles *r, int dir)
+{
+	char path[32];
+	int err = r->read_only ? set_read_only(r->root, true) : 0, copy;
+
+	if (err == 0 &&
+	    move_mount(r->root, "", dir, "",
+		       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) != 0)
+		err = -errno;
+	if (err != 0)
+		return err;
+	copy = copy_mount(r->root);
+	if (copy < 0) {
+		(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", r->root);
+		(void)umount2(path, MNT_DETACH);
+		return copy;
+	}
+	(void)close(r->root);
+	r->root = copy;
+	return 0;
+}
