@@ -59,6 +59,7 @@ static int walk(struct ramfiles *r, const struct ramfiles_walk *how,
 		bool *settled)
 {
 	const uint64_t begun = ramfiles_now_ms();
+	const bool was_behind = r->is_behind;
 	bool changed;
 
 	r->error = ramfiles_collect(r, how, settled, &changed);
@@ -69,7 +70,9 @@ static int walk(struct ramfiles *r, const struct ramfiles_walk *how,
 		r->unsettled_ms = begun;
 	if (r->error != 0 || !*settled)
 		r->is_behind = true;
-	if (changed)
+	/* Even if it has found nothing: whoever settled meanwhile could not
+	 * know that. */
+	if (changed || was_behind)
 		r->events.changed(r->events.ctx);
 	return r->error;
 }

@@ -39,17 +39,6 @@ static enum exit_code failure(int err, const struct mounted *target)
 	return tell_failure(err, target, "lock");
 }
 
-/* Have target's daemon end it. */
-static enum exit_code lock(const struct mounted *target, bool discard)
-{
-	int err = tell_daemon(target, discard ? "discard" : "lock");
-
-	/* Its keeper has unmounted it, unless that had died before. */
-	if (err == 0)
-		(void)stale_heal(target->dir);
-	return failure(err, target);
-}
-
 /* Who held something of the mount before it was locked, and still does. */
 static void say_holder(const struct holder *h)
 {
@@ -118,6 +107,25 @@ static enum exit_code prepare(const struct command_line *c,
 	return EXIT_DONE;
 }
 
+/* Have target's daemon end it. */
+static enum exit_code lock(const struct mounted *target,
+			   const struct command_line *c,
+			   const struct holders *holders)
+{
+	int err = tell_daemon(target, c->discard ? "discard" : "lock");
+
+	/* Its keeper has unmounted it, unless that had died before. */
+	if (err == 0)
+		(void)stale_heal(target->dir);
+	if (err == 0 && !c->quiet)
+		(void)printf("%s: locked%s\n", target->vault,
+			     c->discard ? ", without a save" : "");
+	/* Those who have lost it, or those who keep it. */
+	if (err == 0 || err == -ETXTBSY)
+		say_holders(holders);
+	return failure(err, target);
+}
+
 enum exit_code cmd_lock(const struct command_line *c)
 {
 	const struct mounted *target = NULL;
@@ -128,12 +136,7 @@ enum exit_code cmd_lock(const struct command_line *c)
 	if (code == EXIT_DONE)
 		code = prepare(c, target, &holders);
 	if (code == EXIT_DONE)
-		code = lock(target, c->discard);
-	if (code == EXIT_DONE && !c->quiet) {
-		(void)printf("%s: locked%s\n", target->vault,
-			     c->discard ? ", without a save" : "");
-		say_holders(&holders);
-	}
+		code = lock(target, c, &holders);
 	holders_free(&holders);
 	mounts_free(m);
 	return code;

@@ -14,6 +14,7 @@ enum {
 	RETRY_SECONDS = 2,
 	RETRY_MAX_SECONDS = 64,
 	LOCKERS_MAX = 16,
+	ROUNDS_MAX = 8, /* of saves of what came during the last one */
 	/* How long a disk may keep open what is to be locked; logind holds up
 	 * a suspend for five. */
 	PATIENCE_SECONDS = 4,
@@ -37,6 +38,7 @@ struct ending {
 	bool is_beside_tried; /* a conflict copy of all there is */
 	struct rescue rescue;
 	struct sealing_place place;
+	unsigned rounds; /* of saves, since it was frozen */
 	int save_error;	 /* why it has to be rescued */
 	int error;	 /* that it ended with */
 	int retry_error; /* that was logged last */
@@ -88,10 +90,11 @@ static bool is_superseded(const struct ending *e)
 	return e->is_detached && e->is_revoking && !e->is_gone;
 }
 
-static void freeze(struct ending *e, bool frozen)
+/* As backend_freeze(). */
+static int freeze(struct ending *e, bool frozen)
 {
 	e->is_frozen = frozen;
-	backend_freeze(e->parts.backend, frozen);
+	return backend_freeze(e->parts.backend, frozen);
 }
 
 /* There will be no lock, for this reason. */
@@ -108,7 +111,7 @@ static void on_revoked(void *ctx)
 
 	e->is_revoking = false;
 	e->is_revoked = true;
-	freeze(e, true);
+	(void)freeze(e, true);
 	if (e->is_safe)
 		return;
 	e->is_gone = e->is_gone || e->is_detached;
@@ -144,7 +147,8 @@ static void give_up(struct ending *e, int err)
 	if (e->by_signal)
 		msg_log(LOG_ERR, "%s: cannot save: %s; it stays mounted",
 			store_path(e->parts.store), msg_error(err));
-	freeze(e, false);
+	(void)freeze(e, false);
+	e->rounds = 0;
 	tell_lockers(e, err);
 	e->parts.stays(e->parts.ctx);
 }
@@ -264,12 +268,27 @@ static void end_without_save(struct ending *e, int err)
 		on_rescued(e, err);
 }
 
+/*
+ * It is saved: take no more changes, and save once more what came meanwhile.
+ * Who keeps writing to files in memory (ETXTBSY) keeps it open, unless there is
+ * no way back; then there is an end to that, too.
+ */
+static void settle(struct ending *e)
+{
+	const int err = freeze(e, true);
+
+	if (err != 0 && !must_end(e))
+		give_up(e, err);
+	else if (e->parts.saver != NULL && saver_state(e->parts.saver).dirty &&
+		 e->rounds++ < ROUNDS_MAX)
+		save(e);
+	else
+		finish(e, 0);
+}
+
 static void on_saved(void *ctx, int err)
 {
 	struct ending *e = ctx;
-	const bool dirty =
-		e->parts.saver != NULL && saver_state(e->parts.saver).dirty;
-
 	e->is_saving = false;
 	/* It has been given up meanwhile. */
 	if (e->is_discarded || is_superseded(e))
@@ -278,16 +297,12 @@ static void on_saved(void *ctx, int err)
 		give_up(e, err);
 	} else if (err != 0 && !e->is_gone && !e->is_frozen) {
 		/* So that what is put aside is all there is. */
-		freeze(e, true);
+		(void)freeze(e, true);
 		save(e);
 	} else if (err != 0) {
 		end_without_save(e, err);
 	} else {
-		freeze(e, true);
-		if (dirty)
-			save(e);
-		else
-			finish(e, 0);
+		settle(e);
 	}
 }
 
@@ -401,7 +416,7 @@ void ending_discard(struct ending *e, struct control_request *r)
 	msg_log(LOG_NOTICE, "%s: ended without a save, as was asked for",
 		store_path(e->parts.store));
 	e->is_locking = e->is_discarded = true;
-	freeze(e, true);
+	(void)freeze(e, true);
 	finish(e, 0);
 }
 

@@ -20,6 +20,9 @@
  * revoked after four seconds all the same, and saved and unmounted when the
  * disk is back.
  *
+ * Files in memory (fs/ramfiles.h) are still written to by who has them open for
+ * that.  A lock that somebody waits for is refused then; others go on.
+ *
  * A mount that was detached from its folder (umount -l) would be served to
  * those who have files open in it for as long as they like: it is revoked, then
  * it is as one that is gone.

@@ -94,6 +94,13 @@ enum exit_code tell_failure(int err, const struct mounted *m, const char *doing)
 				"it or in it, or too many wait already; "
 				"nothing is lost",
 				m->dir, doing);
+	case -ETXTBSY:
+		return msg_fail(EXIT_FAILED,
+				"%s: %s failed: files in it are open for "
+				"writing; it is still mounted, and nothing is "
+				"lost; end those programs, or let 'tazpod lock "
+				"--kill' do it",
+				m->dir, doing);
 	case -ENOTSUP:
 		return msg_fail(EXIT_FAILED,
 				"%s: mounted read-only: nothing "
