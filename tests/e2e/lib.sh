@@ -58,6 +58,37 @@ TMPDIR=$W
 export XDG_RUNTIME_DIR XDG_STATE_HOME HOME TMPDIR
 unset CREDENTIALS_DIRECTORY
 
+# BACKEND=tmpfs and so on: the same test on that one.  Programs that are started
+# in the usual way get the option along with their own.
+BACKEND=${BACKEND:-fuse}
+if [ "$BACKEND" != fuse ]; then
+	mkdir "$W/backend"
+	cat >"$W/backend/tazpodfs" <<-EOF
+		#!/bin/sh
+		case \${1:-} in -h|--help|-V|--version) exec "$TAZPODFS" "\$@" ;; esac
+		exec "$TAZPODFS" -o backend=$BACKEND "\$@"
+	EOF
+	cat >"$W/backend/tazpod" <<-EOF
+		#!/bin/sh
+		case \${1:-} in
+		unlock|run|shell|entrypoint)
+			c=\$1
+			shift
+			exec "$TAZPOD" "\$c" --backend $BACKEND "\$@" ;;
+		esac
+		exec "$TAZPOD" "\$@"
+	EOF
+	chmod 755 "$W/backend/tazpodfs" "$W/backend/tazpod"
+	TAZPODFS=$W/backend/tazpodfs
+	TAZPOD=$W/backend/tazpod
+fi
+
+# on FUSE alone: what other backends do not promise (docs/BACKENDS.md).
+on_fuse()
+{
+	[ "$BACKEND" = fuse ]
+}
+
 PASS=$W/passphrase
 printf 'correct horse\n' >"$PASS"
 chmod 600 "$PASS"
