@@ -347,6 +347,8 @@ int ramfiles_new(struct ramfiles **ret, const struct ramfiles_parts *parts,
 	r->allow_other = o->allow_other;
 	r->read_only = o->read_only;
 	r->counts_use = o->counts_use;
+	/* Who is shown permissions of our own has no lists (fuse_xattr.c). */
+	r->lacks[XATTR_ACL] = o->view.set_umask;
 	r->root = r->inotify = r->timer = -1;
 	r->buf = mem_alloc_in(MEM_BOUNCE, RAMFILES_STEP);
 	r->old = mem_alloc_in(MEM_BOUNCE, RAMFILES_STEP);

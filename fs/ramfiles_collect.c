@@ -102,6 +102,8 @@ static int note(struct collect *c, const struct find *f, const struct node *n)
 
 	if (f->seen != NULL)
 		k.watch = f->seen->watch;
+	if (f->was != NULL)
+		mark_found(c, f->was);
 	return known_add(&added, &c->known, &k);
 }
 
@@ -152,10 +154,8 @@ static int start_node(struct collect *c, const struct find *f,
 		.is_loaded = true,
 	};
 
-	if (f->was != NULL) {
-		mark_found(c, f->was);
+	if (f->was != NULL)
 		return tree_adopt(ret, c->tree, f->parent, f->name, f->was);
-	}
 	return tree_create(ret, c->tree, f->parent, f->name, &what);
 }
 
@@ -441,7 +441,6 @@ static int walk_root(struct collect *c)
 
 	if (err == 0) {
 		f.seen = known_find(&c->r->known, f.st.st_ino);
-		mark_found(c, was);
 		err = note(c, &f, root);
 	}
 	if (err == 0)
