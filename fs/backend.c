@@ -21,6 +21,11 @@ bool backend_is_behind(const struct backend *b)
 	return b->ops->is_behind != NULL && b->ops->is_behind(b);
 }
 
+int backend_error(const struct backend *b)
+{
+	return b->ops->error != NULL ? b->ops->error(b) : 0;
+}
+
 int backend_freeze(struct backend *b, bool frozen)
 {
 	return b->ops->freeze(b, frozen);

@@ -22,6 +22,9 @@ struct backend_events {
 	void (*gone)(void *ctx);    /* unmounted from outside */
 	void (*changed)(void *ctx); /* the tree has changed, or is about to, and
 				       whoever did it does not know yet */
+	/* What has been written cannot be brought into the tree: -errno; or it
+	 * can again: 0. */
+	void (*failed)(void *ctx, int err);
 	void *ctx;
 };
 
@@ -42,6 +45,7 @@ struct backend_ops {
 	int (*serve)(struct backend *b, struct saver *saver);
 	void (*flush)(struct backend *b, backend_flushed *fn, void *ctx);
 	bool (*is_behind)(const struct backend *b);
+	int (*error)(const struct backend *b);
 	int (*freeze)(struct backend *b, bool frozen);
 	int (*drop)(struct backend *b, backend_fn *fn, void *ctx);
 	int (*revoke)(struct backend *b, backend_fn *fn, void *ctx);
@@ -72,6 +76,9 @@ bool backend_flush(struct backend *b, backend_flushed *fn, void *ctx);
 
 /* Are there changes, as far as is known, that the tree does not have yet? */
 bool backend_is_behind(const struct backend *b);
+
+/* Why it could not be brought up to that the last time: -errno, or 0. */
+int backend_error(const struct backend *b);
 
 /*
  * Refuse from now on whatever would change the tree, or take changes again.

@@ -60,6 +60,7 @@ static int walk(struct ramfiles *r, const struct ramfiles_walk *how,
 {
 	const uint64_t begun = ramfiles_now_ms();
 	const bool was_behind = r->is_behind;
+	const int before = r->error;
 	bool changed;
 
 	r->error = ramfiles_collect(r, how, settled, &changed);
@@ -70,6 +71,8 @@ static int walk(struct ramfiles *r, const struct ramfiles_walk *how,
 		r->unsettled_ms = begun;
 	if (r->error != 0 || !*settled)
 		r->is_behind = true;
+	if (r->error != before)
+		r->events.failed(r->events.ctx, r->error);
 	/* Even if it has found nothing: whoever settled meanwhile could not
 	 * know that. */
 	if (changed || was_behind)
@@ -214,6 +217,11 @@ static bool is_behind(const struct backend *b)
 	return ((const struct ramfiles *)b)->is_behind;
 }
 
+static int error(const struct backend *b)
+{
+	return ((const struct ramfiles *)b)->error;
+}
+
 /* Take in all there is, whoever is writing. */
 static int take_all(struct ramfiles *r)
 {
@@ -321,6 +329,7 @@ static const struct backend_ops ops = {
 	.serve = serve,
 	.flush = flush,
 	.is_behind = is_behind,
+	.error = error,
 	.freeze = freeze,
 	.drop = drop,
 	.revoke = refuse_all,

@@ -99,5 +99,6 @@ bool ramfiles_hear(struct ramfiles *r, bool own)
 			p += sizeof(*e) + e->len;
 		}
 	}
+	explicit_bzero(buf, sizeof(buf));
 	return heard;
 }

@@ -97,6 +97,23 @@ static void on_changed(void *ctx)
 		autoseal_changed(d->autoseal);
 }
 
+/* Nobody waits for this either. */
+static void on_failed(void *ctx, int err)
+{
+	const struct daemon *d = ctx;
+
+	if (err == 0)
+		msg_log(LOG_NOTICE,
+			"%s: what was written there can be saved "
+			"again",
+			d->parts->dir);
+	else
+		msg_log(LOG_ERR,
+			"%s: what was written there cannot be saved: %s; it is "
+			"tried again",
+			d->parts->dir, msg_error(err));
+}
+
 /* All is durable: whoever is told so may unmount. */
 static void on_settled(void *ctx)
 {
@@ -334,7 +351,8 @@ static enum exit_code open_vault(struct daemon *d)
 /* Mount the vault, and give up all that is not needed from then on. */
 static enum exit_code mount_confined(struct daemon *d)
 {
-	const struct backend_events events = {on_ready, on_gone, on_changed, d};
+	const struct backend_events events = {on_ready, on_gone, on_changed,
+					      on_failed, d};
 	const char *vault = store_path(d->vault.store);
 	struct sandbox *sandbox = NULL;
 	enum exit_code code;

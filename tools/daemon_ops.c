@@ -131,6 +131,8 @@ static void do_status(void *ctx, FILE *out)
 	else
 		r.saver.params = *vault_params(d->vault.vault);
 	r.saver.dirty = r.saver.dirty || backend_is_behind(d->backend);
+	if (r.saver.error == 0)
+		r.saver.error = backend_error(d->backend);
 	report_print(out, &r);
 	daemon_auto_print(d, out);
 }

@@ -20,12 +20,19 @@ static struct {
 	struct loop *loop;
 	struct ramfiles *files;
 	unsigned changes;
+	int error;
 } w;
 
 static void on_changed(void *ctx)
 {
 	(void)ctx;
 	w.changes++;
+}
+
+static void on_failed(void *ctx, int err)
+{
+	(void)ctx;
+	w.error = err;
 }
 
 static int allow_writers(void *ctx, int root, enum ramfiles_writers who)
@@ -49,7 +56,8 @@ static int try_show(const struct ramfiles_options *o)
 {
 	const struct ramfiles_parts parts = {w.tree, w.loop, allow_writers,
 					     NULL};
-	const struct backend_events events = {.changed = on_changed};
+	const struct backend_events events = {.changed = on_changed,
+					      .failed = on_failed};
 
 	return ramfiles_new(&w.files, &parts, o, &events);
 }
