@@ -139,6 +139,9 @@ static void on_timer(void *ctx, int fd)
 	uint64_t count;
 
 	(void)!read(fd, &count, sizeof(count));
+	/* What is wiped is not to get into the tree. */
+	if (r->is_ended)
+		return;
 	if (r->waiters != NULL)
 		serve_waiters(r);
 	else if (r->is_behind || r->is_unwatched)
@@ -157,7 +160,7 @@ static void on_inotify(void *ctx, int fd)
 	const bool was_behind = r->is_behind;
 
 	(void)fd;
-	if (!ramfiles_hear(r, false))
+	if (!ramfiles_hear(r, false) || r->is_ended)
 		return;
 	r->is_behind = true;
 	/* Before it is in the tree, since it may take a while. */
@@ -261,6 +264,7 @@ static int drop(struct backend *b, backend_fn *fn, void *ctx)
 static int refuse_all(struct backend *b, backend_fn *fn, void *ctx)
 {
 	struct ramfiles *r = files_of(b);
+	struct flush_waiter *list;
 	int err = 0;
 
 	if (!r->is_ended && !r->read_only) {
@@ -271,7 +275,12 @@ static int refuse_all(struct backend *b, backend_fn *fn, void *ctx)
 	if (err != 0)
 		return err;
 	r->is_ended = true;
+	r->is_behind = false;
+	list = r->waiters;
+	r->waiters = NULL;
 	ramfiles_wipe(r);
+	/* All that they could wait for is in the tree. */
+	tell(list, 0);
 	fn(ctx);
 	return 0;
 }

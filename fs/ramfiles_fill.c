@@ -18,9 +18,9 @@ void ramfiles_shown(struct known *ret, const struct ramfiles *r,
 {
 	const struct backend_view *v = &r->view;
 
-	ret->mode = n->attr.mode & 07777;
-	if (v->set_umask)
-		ret->mode &= ~v->umask;
+	ret->mode = v->set_umask && !S_ISLNK(n->attr.mode)
+			    ? 0777 & ~v->umask
+			    : n->attr.mode & 07777;
 	if (n->ino == TREE_ROOT && !r->allow_other)
 		ret->mode &= ~(uint32_t)077;
 	ret->uid = v->set_uid ? v->uid : n->attr.uid;

@@ -453,7 +453,7 @@ static void a_view_changes_nothing(void **state)
 	show(&o);
 	assert_int_equal(fstatat(at(), "f", &st, 0), 0);
 	assert_int_equal(st.st_uid, geteuid());
-	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_int_equal(st.st_mode & 0777, 0700);
 	assert_false(walk(true, true));
 	assert_int_equal(find("f")->attr.uid, 7);
 	assert_int_equal(find("f")->attr.mode & 0777, 0666);
