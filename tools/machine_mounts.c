@@ -14,12 +14,16 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+/* Longer than any list of options here. */
+enum { DATA_MAX = 128 };
+
 /*
  * What a child tries, in memory that it shares with us.  It allocates nothing:
  * of a hardened heap it would have none.
  */
 struct tries {
-	bool userns; /* in a user namespace of its own */
+	bool userns;   /* in a user namespace of its own */
+	bool detached; /* no mount namespace can be had: see detached() */
 	uid_t uid;
 	gid_t gid;
 	int fuse, noswap, tmpfs, ramfs;
@@ -80,20 +84,73 @@ static int become(uid_t uid, gid_t gid)
 }
 
 /*
- * Be in a mount namespace of which nobody hears.  Without a type, mount(2) ends
- * with EINVAL as soon as it knows that we may mount where we are, which a new
- * namespace does not tell.
+ * May we mount where we are?  Without a type, mount(2) ends with EINVAL as soon
+ * as it knows that we may.
+ */
+static bool may_mount(void)
+{
+	return mount("none", "/", NULL, 0, NULL) != 0 && errno == EINVAL;
+}
+
+/*
+ * Be in a mount namespace of which nobody hears.  That one can be made does not
+ * tell that we may mount where we are.
  */
 static int leave(void)
 {
-	if (mount("none", "/", NULL, 0, NULL) != 0 && errno == EPERM)
+	if (!may_mount())
 		return -EPERM;
 	return unshare(CLONE_NEWNS) == 0 ? 0 : -errno;
 }
 
-/* Mount over the root, where we never look.  0 or -errno. */
-static int try(const char *type, const char *data)
+/* Tell fd, of fsopen(2), each option of data, "a=b,c".  0 or -errno. */
+static int configure(int fd, const char *data)
 {
+	char copy[DATA_MAX], *rest = copy, *word;
+
+	(void)snprintf(copy, sizeof(copy), "%s", data);
+	while ((word = strsep(&rest, ",")) != NULL) {
+		char *value = strchr(word, '=');
+
+		if (value != NULL)
+			*value++ = '\0';
+		if (fsconfig(fd,
+			     value != NULL ? FSCONFIG_SET_STRING
+					   : FSCONFIG_SET_FLAG,
+			     word, value, 0) != 0)
+			return -errno;
+	}
+	return fsconfig(fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0 ? 0
+								     : -errno;
+}
+
+/*
+ * A mount that is attached nowhere.  That tells a little less than one that
+ * is: some security modules mind only these.
+ */
+static int detached(const char *type, const char *data)
+{
+	int fd = fsopen(type, FSOPEN_CLOEXEC), mount_fd, err;
+
+	if (fd < 0)
+		return -errno;
+	err = configure(fd, data);
+	if (err == 0) {
+		mount_fd = fsmount(fd, FSMOUNT_CLOEXEC, 0);
+		if (mount_fd < 0)
+			err = -errno;
+		else
+			(void)close(mount_fd);
+	}
+	(void)close(fd);
+	return err;
+}
+
+/* Mount over the root, where we never look.  0 or -errno. */
+static int try(const struct tries *t, const char *type, const char *data)
+{
+	if (t->detached)
+		return detached(type, data);
 	return mount("tazpod", "/", type, MS_NOSUID | MS_NODEV | MS_NOEXEC,
 		     data) == 0
 		       ? 0
@@ -103,14 +160,14 @@ static int try(const char *type, const char *data)
 static int try_fuse(const struct tries *t)
 {
 	int fd = machine_mounts_device(), err;
-	char data[128];
+	char data[DATA_MAX];
 
 	if (fd < 0)
 		return fd;
 	(void)snprintf(data, sizeof(data),
 		       "fd=%d,rootmode=40000,user_id=%u,group_id=%u", fd,
 		       t->uid, t->gid);
-	err = try("fuse", data);
+	err = try(t, "fuse", data);
 	(void)close(fd);
 	return err;
 }
@@ -122,11 +179,18 @@ static int child(void *ctx, int fd)
 	int err = t->userns ? become(t->uid, t->gid) : leave();
 
 	(void)fd;
+	/* A root that is no mount point, in a chroot, cannot be made private.
+	 */
 	if (err == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
 		err = -errno;
-	t->tmpfs = err == 0 ? try("tmpfs", "size=64k,mode=700") : err;
-	t->noswap = err == 0 ? try("tmpfs", "size=64k,mode=700,noswap") : err;
-	t->ramfs = err == 0 ? try("ramfs", "mode=700") : err;
+	/* Who may not make a namespace may be allowed to mount all the same. */
+	t->detached = err != 0 && !t->userns && may_mount();
+	if (t->detached)
+		err = 0;
+	t->tmpfs = err == 0 ? try(t, "tmpfs", "size=64k,mode=700") : err;
+	t->noswap =
+		err == 0 ? try(t, "tmpfs", "size=64k,mode=700,noswap") : err;
+	t->ramfs = err == 0 ? try(t, "ramfs", "mode=700") : err;
 	t->fuse = err == 0 ? try_fuse(t) : err;
 	return 0;
 }
