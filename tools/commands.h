@@ -39,6 +39,7 @@ enum exit_code cmd_save(const struct command_line *c);
 enum exit_code cmd_history(const struct command_line *c);
 enum exit_code cmd_restore(const struct command_line *c);
 enum exit_code cmd_status(const struct command_line *c);
+enum exit_code cmd_doctor(const struct command_line *c);
 enum exit_code cmd_cat(const struct command_line *c);
 
 #endif

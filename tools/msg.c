@@ -12,9 +12,6 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Of memory that may be locked: so that an empty vault can be written. */
-enum { LEAST_KIB = 5120 };
-
 static const char *program = "tazpod";
 
 void msg_program(const char *name)
@@ -131,7 +128,7 @@ enum exit_code msg_fail_memory(const char *what)
 			"takes %d KiB, and each file about 1 KiB more, "
 			"whatever is in it: raise 'ulimit -l' (LimitMEMLOCK= "
 			"of a service, --ulimit memlock= of a container)",
-			what, limit, LEAST_KIB);
+			what, limit, MSG_LEAST_KIB);
 }
 
 const char *msg_error(int err)

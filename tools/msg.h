@@ -17,6 +17,9 @@ enum exit_code {
 	EXIT_CONFLICT = 8,   /* another writer's, or older than one seen */
 };
 
+/* Of memory that may be locked: so that an empty vault can be written. */
+enum { MSG_LEAST_KIB = 5120 };
+
 /* The name that messages begin with; name is not copied. */
 void msg_program(const char *name);
 

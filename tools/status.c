@@ -2,6 +2,7 @@
 #include "status.h"
 
 #include "control.h"
+#include "protection.h"
 #include "stale.h"
 
 #include <errno.h>
@@ -185,6 +186,18 @@ static void print_locks(FILE *out, const char *body)
 		(void)fprintf(out, "leases      %" PRIu64 "\n", leases);
 }
 
+/* What holds for it, promise by promise, if it says how it is shown. */
+static void print_protection(FILE *out, const char *body)
+{
+	struct circumstances c;
+	const enum rung r = protection_of(&c, body);
+
+	if (r == RUNG_NONE)
+		return;
+	(void)fprintf(out, "protection  %s\n", rung_title(r));
+	protection_print(out, r, &c);
+}
+
 static void print_answer(FILE *out, const char *body)
 {
 	char used[32], limit[32];
@@ -210,6 +223,7 @@ static void print_answer(FILE *out, const char *body)
 	(void)fprintf(out, "daemon      pid %" PRIu64 "\n",
 		      control_number(body, "pid"));
 	print_sandbox(out, body);
+	print_protection(out, body);
 }
 
 void status_text(FILE *out, const struct mounted *m, const char *body,
@@ -256,6 +270,17 @@ static json_t *json_path(const char *path)
 	s = copy != NULL ? json_string(copy) : NULL;
 	free(copy);
 	return s;
+}
+
+static void add_protection(json_t *o, const char *body)
+{
+	struct circumstances c;
+	const enum rung r = protection_of(&c, body);
+
+	if (r == RUNG_NONE)
+		return;
+	(void)json_object_set_new(o, "rung", json_string(rung_name(r)));
+	(void)json_object_set_new(o, "promises", protection_json(r, &c));
 }
 
 json_t *status_json(const struct mounted *m, const char *body, bool is_dead)
@@ -312,6 +337,7 @@ json_t *status_json(const struct mounted *m, const char *body, bool is_dead)
 		control_text(text, sizeof(text), body, texts[i]);
 		(void)json_object_set_new(o, texts[i], json_string(text));
 	}
+	add_protection(o, body);
 	return o;
 }
 

@@ -47,6 +47,8 @@ static const struct command {
 	{"save", "[DIR|VAULT]", "seal the vault now", "vmqh", 1, cmd_save},
 	{"status", "[DIR|VAULT]", "show what is mounted", "vmjh", 1,
 	 cmd_status},
+	{"doctor", "", "show what this machine can do for a vault", "bjh", 0,
+	 cmd_doctor},
 	{"history", "[VAULT]", "list the older vaults that are kept", "vjh", 1,
 	 cmd_history},
 	{"restore", "N|FILE [VAULT]", "put an older vault in its place", "vqh",
