@@ -18,7 +18,7 @@
 /* What is found, and what follows from it. */
 struct diagnosis {
 	struct machine m;
-	enum backend wanted;
+	enum backend_kind wanted;
 	enum rung unlock, run; /* what these commands would take */
 };
 
@@ -33,7 +33,7 @@ static struct circumstances circumstances(const struct diagnosis *d,
 }
 
 /* Does that backend ever lead to rung r? */
-static bool is_wanted(enum backend wanted, enum rung r)
+static bool is_wanted(enum backend_kind wanted, enum rung r)
 {
 	switch (wanted) {
 	case BACKEND_FUSE:
@@ -171,7 +171,8 @@ static void print_json(const struct diagnosis *d)
 }
 
 /* The backend that was asked for. */
-static enum exit_code wanted(enum backend *ret, const struct command_line *c)
+static enum exit_code wanted(enum backend_kind *ret,
+			     const struct command_line *c)
 {
 	struct options o;
 	char *list = command_options(c);

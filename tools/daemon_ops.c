@@ -120,6 +120,7 @@ static void do_status(void *ctx, FILE *out)
 		.vault = store_path(d->vault.store),
 		.dir = d->parts->dir,
 		.rung = rung_name(d->rung),
+		.allow_other = d->parts->options->allow_other,
 		.read_only = d->saver == NULL,
 		.usage = tree_usage(d->tree),
 		.requests = backend_requests(d->backend),

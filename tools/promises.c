@@ -125,11 +125,13 @@ static const struct {
 			    {PROMISE_HOLDS, "it is refused or waits while "
 					    "there are unsealed changes"},
 			    {PROMISE_PARTLY, "root's umount(8) has them sealed "
-					     "first; any other way loses the "
-					     "last moment"},
+					     "first; any other way returns "
+					     "before they are, and loses "
+					     "nothing"},
 			    {PROMISE_PARTLY, "root's umount(8) has them sealed "
-					     "first; any other way loses the "
-					     "last moment"},
+					     "first; any other way returns "
+					     "before they are, and loses "
+					     "nothing"},
 		    }},
 	[CRASH] = {"crash",
 		   "a crash loses nothing that was synced",

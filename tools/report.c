@@ -3,6 +3,7 @@
 
 #include "crypto/mem.h"
 #include "fs/cold.h"
+#include "machine.h"
 #include "sandbox.h"
 
 #include <unistd.h>
@@ -26,7 +27,8 @@ void report_print(FILE *out, const struct report *r)
 {
 	print_path(out, "vault", r->vault);
 	print_path(out, "mount", r->dir);
-	(void)fprintf(out, "rung=%s\n", r->rung);
+	(void)fprintf(out, "rung=%s\nswap=%s\nallow_other=%d\n", r->rung,
+		      machine_swap_is_on() ? "on" : "off", r->allow_other);
 	(void)fprintf(out, "pid=%d\n", getpid());
 	(void)fprintf(out, "format=%d\n", r->saver.params.format);
 	(void)fprintf(out, "generation=%llu\n",

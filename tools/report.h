@@ -12,7 +12,7 @@
 struct report {
 	const char *vault, *dir;
 	const char *rung;
-	bool read_only;
+	bool allow_other, read_only;
 	struct tree_usage usage;
 	struct saver_state saver; /* read-only: its params alone */
 	uint64_t requests;	  /* that somebody has waited for */

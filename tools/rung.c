@@ -64,7 +64,7 @@ static enum rung choose_ramfs(const struct machine *m, bool own_namespace)
 		       : RUNG_NONE;
 }
 
-enum rung rung_choose(const struct machine *m, enum backend wanted,
+enum rung rung_choose(const struct machine *m, enum backend_kind wanted,
 		      bool own_namespace)
 {
 	enum rung r = RUNG_NONE;

@@ -47,7 +47,7 @@ const char *rung_title(enum rung r);
  * kernel that knows no "noswap", and else ramfs; BACKEND_TMPFS takes it
  * wherever there is no other.
  */
-enum rung rung_choose(const struct machine *m, enum backend wanted,
+enum rung rung_choose(const struct machine *m, enum backend_kind wanted,
 		      bool own_namespace);
 
 /* Can r be had on m only in a user namespace that is made for it? */

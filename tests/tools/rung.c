@@ -57,11 +57,11 @@ static bool can(const struct machine *m, enum rung r, bool own)
 }
 
 /* Call check for all machines, backends, and with and without a namespace. */
-static void for_all(void (*check)(const struct machine *m, enum backend b,
+static void for_all(void (*check)(const struct machine *m, enum backend_kind b,
 				  bool own, enum rung r))
 {
 	for (unsigned n = 0; n < 1U << FACTS; n++)
-		for (enum backend b = 0; b <= BACKEND_RAMFS; b++)
+		for (enum backend_kind b = 0; b <= BACKEND_RAMFS; b++)
 			for (int own = 0; own < 2; own++) {
 				struct machine m = machine(n);
 
@@ -70,7 +70,7 @@ static void for_all(void (*check)(const struct machine *m, enum backend b,
 			}
 }
 
-static void check_possible(const struct machine *m, enum backend b, bool own,
+static void check_possible(const struct machine *m, enum backend_kind b, bool own,
 			   enum rung r)
 {
 	(void)b;
@@ -83,7 +83,7 @@ static void chooses_what_can_be_had(void **state)
 	for_all(check_possible);
 }
 
-static void check_backend(const struct machine *m, enum backend b, bool own,
+static void check_backend(const struct machine *m, enum backend_kind b, bool own,
 			  enum rung r)
 {
 	const bool is_fuse = r >= RUNG_FUSE && r <= RUNG_FUSE_USERNS;
@@ -103,7 +103,7 @@ static void keeps_to_the_backend_that_is_wanted(void **state)
 	for_all(check_backend);
 }
 
-static void check_order(const struct machine *m, enum backend b, bool own,
+static void check_order(const struct machine *m, enum backend_kind b, bool own,
 			enum rung r)
 {
 	if (b != BACKEND_AUTO)
@@ -127,7 +127,7 @@ static void leaves_out_nothing_that_is_better(void **state)
 	for_all(check_order);
 }
 
-static void check_forced(const struct machine *m, enum backend b, bool own,
+static void check_forced(const struct machine *m, enum backend_kind b, bool own,
 			 enum rung r)
 {
 	if (b == BACKEND_FUSE && r == RUNG_NONE)
@@ -147,7 +147,7 @@ static void refuses_only_what_cannot_be_had(void **state)
 	for_all(check_forced);
 }
 
-static void check_swap(const struct machine *m, enum backend b, bool own,
+static void check_swap(const struct machine *m, enum backend_kind b, bool own,
 		       enum rung r)
 {
 	if (r != RUNG_TMPFS_SWAP)
@@ -163,7 +163,7 @@ static void swaps_only_for_real_root_or_if_asked(void **state)
 	for_all(check_swap);
 }
 
-static void check_userns(const struct machine *m, enum backend b, bool own,
+static void check_userns(const struct machine *m, enum backend_kind b, bool own,
 			 enum rung r)
 {
 	if (!own)
