@@ -41,9 +41,9 @@ only 'crypto/' 'openssl/|nettle/' 'only crypto knows libcrypto and nettle'
 only 'fs/|tools/' 'fs/' 'crypto knows no files'
 only 'tools/' '(tools/|msg\.h|options\.h|jansson|libmount)' \
 	'crypto and fs know no tools'
-only 'fs/(store(_[a-z]+)?|history|inplace)\.c|fs/fuse(_serve|_data|_scrub|_sync)?\.c|fs/autoseal\.c|fs/saver\.c|tools/|crypto/pages\.c|crypto/mem\.c|crypto/(passphrase|hold)\.c' \
-	'fcntl\.h|unistd\.h' 'only the store knows files'
-only 'fs/(fuse|saver|autoseal)|tools/' '"?fuse\.h|"?saver\.h' \
+only 'fs/(store(_[a-z]+)?|history|inplace)\.c|fs/ramfiles(_[a-z]+)?\.[ch]|fs/fuse(_serve|_data|_scrub|_sync)?\.c|fs/autoseal\.c|fs/saver\.c|tools/|crypto/pages\.c|crypto/mem\.c|crypto/(passphrase|hold)\.c' \
+	'fcntl\.h|unistd\.h' 'only the store and what shows files know files'
+only 'fs/(fuse|ramfiles|backend|saver|autoseal)|tools/' '"?fuse\.h|"?saver\.h|"?ramfiles\.h|"?backend\.h' \
 	'the tree, the archive and the vault know no mount'
 only 'tools/(logind|libsystemd)\.[ch]' 'systemd/|libsystemd\.h' \
 	'only what listens to logind knows systemd'
