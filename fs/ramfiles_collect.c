@@ -127,6 +127,20 @@ static int walk_folder(struct collect *c, int fd, struct node *dir,
 	return err;
 }
 
+/* What is known of a kept node stays, or it would not be known again. */
+static int keep_known(struct collect *c, const struct node *was,
+		      const struct node *n)
+{
+	const struct known *k = c->known_as[was->ino];
+	struct known kept, *added;
+
+	if (k == NULL || known_find(&c->known, k->ino) != NULL)
+		return 0;
+	kept = *k;
+	kept.node = n->ino;
+	return known_add(&added, &c->known, &kept);
+}
+
 /* Keep what may have been missed: all of was that was not found, in dir. */
 static int keep_missed(struct collect *c, struct node *dir,
 		       const struct node *was)
@@ -142,6 +156,8 @@ static int keep_missed(struct collect *c, struct node *dir,
 			continue;
 		c->is_unsettled = true;
 		err = tree_adopt(&n, c->tree, dir, e->name, e->node);
+		if (err == 0)
+			err = keep_known(c, e->node, n);
 		if (err == 0 && S_ISDIR(e->node->attr.mode))
 			err = keep_missed(c, n, e->node);
 	}
@@ -154,6 +170,13 @@ static int keep_all_missed(struct collect *c)
 	const struct known_table *old = &c->r->known;
 	int err = 0;
 
+	c->known_as =
+		mem_alloc_in(MEM_PLAIN, (c->last + 1) * sizeof(*c->known_as));
+	if (c->known_as == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < old->room; i++)
+		if (old->at[i].ino != 0 && old->at[i].node <= c->last)
+			c->known_as[old->at[i].node] = &old->at[i];
 	for (size_t i = 0; err == 0 && i < old->room; i++) {
 		const struct known *was = &old->at[i];
 		const struct known *is =
@@ -177,8 +200,10 @@ static void drop(struct collect *c)
 	tree_free(c->tree);
 	known_free(&c->known);
 	mem_free(c->found);
+	mem_free(c->known_as);
 	c->tree = NULL;
 	c->found = NULL;
+	c->known_as = NULL;
 }
 
 /* An empty tree, with the root's attributes, and what else a walk needs. */
@@ -187,13 +212,12 @@ static int begin(struct collect *c)
 	const struct tree *old = c->r->parts.tree;
 	/* What is there has to be kept, whatever it takes. */
 	const struct tree_limits none = {UINT64_MAX / 2, UINT64_MAX / 2, NULL};
-	uint64_t last = 0;
 	int err;
 
 	for (const struct node *n = tree_next(old, TREE_ROOT); n != NULL;
 	     n = tree_next(old, n->ino + 1))
-		last = n->ino;
-	c->found = mem_alloc_in(MEM_PLAIN, last / 8 + 1);
+		c->last = n->ino;
+	c->found = mem_alloc_in(MEM_PLAIN, c->last / 8 + 1);
 	err = c->found != NULL ? tree_new(&c->tree, &none,
 					  &tree_node(old, TREE_ROOT)->attr)
 			       : -ENOMEM;

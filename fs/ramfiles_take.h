@@ -11,7 +11,10 @@ struct collect {
 	const struct ramfiles_walk *walk;
 	struct tree *tree; /* that is being made */
 	struct known_table known;
-	uint8_t *found; /* a bit for each node of the old tree */
+	uint64_t last;	/* number of a node of the old tree */
+	uint8_t *found; /* a bit for each of them */
+	/* For each of them where it is known, or NULL: not needed so far. */
+	const struct known **known_as;
 	bool differs, is_unsettled;
 };
 
