@@ -200,7 +200,7 @@ static void flush(struct backend *b, backend_flushed *fn, void *ctx)
 	struct ramfiles *r = files_of(b);
 	struct flush_waiter *w;
 
-	if (r->is_ended || r->read_only) {
+	if (r->is_ended || r->is_still || r->read_only) {
 		fn(ctx, 0);
 		return;
 	}
@@ -248,6 +248,7 @@ static int freeze(struct backend *b, bool frozen)
 		return 0;
 	err = restrict_writers(r, frozen ? RAMFILES_NOBODY : RAMFILES_ALL);
 	taken = frozen ? take_all(r) : 0;
+	r->is_still = frozen && err == 0 && taken == 0;
 	if (taken != 0)
 		return taken;
 	return err == -EBUSY ? -ETXTBSY : 0;
@@ -269,7 +270,7 @@ static int refuse_all(struct backend *b, backend_fn *fn, void *ctx)
 
 	if (!r->is_ended && !r->read_only) {
 		/* Once they are gone, the tree alone has them. */
-		err = take_all(r);
+		err = r->is_still ? 0 : take_all(r);
 		(void)restrict_writers(r, RAMFILES_US);
 	}
 	if (err != 0)

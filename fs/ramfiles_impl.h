@@ -48,6 +48,7 @@ struct ramfiles {
 	bool is_behind;	   /* something has changed since the last walk */
 	bool has_moved;	   /* a name has, or that cannot be known */
 	bool is_unwatched; /* some folder could not be watched */
+	bool is_still; /* nobody can write to it, and the tree has it all */
 	bool is_ended;
 	/* Names that were written to: before the walk under way, or since it
 	 * settled last; and after it has begun. */
