@@ -84,13 +84,13 @@ static const struct {
 			     {PROMISE_HOLDS, "open files and mappings lead "
 					     "nowhere afterwards"},
 			     {PROMISE_PARTLY,
-			      "it is refused while a file is open for "
-			      "writing; what is open for reading is emptied, "
-			      "but for files that were deleted"},
+			      "'tazpod lock' is refused while a file is open "
+			      "for writing; what is open is emptied, but for "
+			      "files that were deleted"},
 			     {PROMISE_PARTLY,
-			      "it is refused while a file is open for "
-			      "writing; what is open for reading is emptied, "
-			      "but for files that were deleted"},
+			      "'tazpod lock' is refused while a file is open "
+			      "for writing; what is open is emptied, but for "
+			      "files that were deleted"},
 		     }},
 	[WIPE] = {"wipe",
 		  "a lock wipes",
@@ -124,14 +124,10 @@ static const struct {
 		    {
 			    {PROMISE_HOLDS, "it is refused or waits while "
 					    "there are unsealed changes"},
-			    {PROMISE_PARTLY, "root's umount(8) has them sealed "
-					     "first; any other way returns "
-					     "before they are, and loses "
-					     "nothing"},
-			    {PROMISE_PARTLY, "root's umount(8) has them sealed "
-					     "first; any other way returns "
-					     "before they are, and loses "
-					     "nothing"},
+			    {PROMISE_PARTLY, "root's umount(8) does, other "
+					     "ways do not, but lose nothing"},
+			    {PROMISE_PARTLY, "root's umount(8) does, other "
+					     "ways do not, but lose nothing"},
 		    }},
 	[CRASH] = {"crash",
 		   "a crash loses nothing that was synced",
@@ -157,8 +153,10 @@ static const struct {
 			{
 				{PROMISE_HOLDS, "both are kept"},
 				{PROMISE_PARTLY,
-				 "attributes in user. only since Linux 6.6"},
-				{PROMISE_BROKEN, "a ramfs has neither"},
+				 "those of user.* only since Linux 6.6; what "
+				 "is in the vault stays there"},
+				{PROMISE_BROKEN, "a ramfs has neither; what is "
+						 "in the vault stays there"},
 			}},
 	[INVISIBLE] = {"invisible",
 		       "nobody else sees the mount",

@@ -75,6 +75,8 @@ static void check_possible(const struct machine *m, enum backend_kind b, bool ow
 {
 	(void)b;
 	assert_true(r == RUNG_NONE || can(m, r, own));
+	/* Who may mount has no use for fusermount3. */
+	assert_false(r == RUNG_FUSERMOUNT && m->has_admin);
 }
 
 static void chooses_what_can_be_had(void **state)
