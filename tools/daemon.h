@@ -16,6 +16,12 @@ struct daemon_parts {
 };
 
 /*
+ * Is there, as far as can be told before, a way to show a vault at dir as o
+ * wants it?  EXIT_DONE, or EXIT_MOUNT, which has been said.
+ */
+enum exit_code daemon_check(const struct options *o, const char *dir);
+
+/*
  * Open the vault, mount it, serve it until it is unmounted or locked, and
  * seal what is left.  What goes wrong before it is ready is said on standard
  * error; afterwards it goes to syslog(3).

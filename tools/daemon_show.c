@@ -197,24 +197,49 @@ static int try_fuse(void)
 	return 0;
 }
 
-static enum exit_code complain_fuse(int err)
+static bool may_mount(void)
 {
-	return msg_fail(EXIT_MOUNT,
-			"/dev/fuse: %s; load the module with 'modprobe fuse', "
-			"or give the container --device /dev/fuse",
-			strerror(-err));
+	return caps_have(CAP_SYS_ADMIN);
 }
 
-/* Nothing can be had without more rights. */
-static enum exit_code refuse(const struct daemon *d)
+enum exit_code daemon_check(const struct options *o, const char *dir)
 {
-	return msg_fail(
-		EXIT_MOUNT,
-		"%s: cannot be mounted: /dev/fuse is not to be had, and "
-		"this process may not mount a tmpfs; 'tazpod run' and "
-		"'tazpod shell' may do without, and 'tazpod doctor' "
-		"tells more",
-		d->parts->dir);
+	const int fuse = try_fuse();
+
+	if (o->backend == BACKEND_FUSE && fuse != 0)
+		return msg_fail(EXIT_MOUNT,
+				"/dev/fuse: %s; load the module with 'modprobe "
+				"fuse', or give the container --device "
+				"/dev/fuse",
+				strerror(-fuse));
+	if (may_mount() || o->backend == BACKEND_FUSE ||
+	    (o->backend == BACKEND_AUTO && fuse == 0))
+		return EXIT_DONE;
+	return msg_fail(EXIT_MOUNT,
+			"%s: cannot be mounted: %sthis process may not mount a "
+			"tmpfs; 'tazpod run' and 'tazpod shell' may do "
+			"without, and 'tazpod doctor' tells more",
+			dir,
+			o->backend == BACKEND_AUTO
+				? "/dev/fuse is not to be had, and "
+				: "");
+}
+
+/* In the best way, or in the one that was asked for. */
+static enum exit_code show(struct daemon *d,
+			   const struct backend_events *events)
+{
+	const enum backend_kind kind = d->parts->options->backend;
+	enum exit_code code;
+
+	if (kind == BACKEND_FUSE)
+		return show_by_fuse(d, events);
+	if (kind != BACKEND_AUTO || try_fuse() != 0)
+		return show_by_files(d, events);
+	code = show_by_fuse(d, events);
+	/* Why FUSE was refused has been said. */
+	return code == EXIT_MOUNT && may_mount() ? show_by_files(d, events)
+						 : code;
 }
 
 enum exit_code daemon_show(struct daemon *d,
@@ -222,22 +247,14 @@ enum exit_code daemon_show(struct daemon *d,
 {
 	const struct options *o = d->parts->options;
 	const char *dir = d->parts->dir;
-	int fuse = try_fuse();
 	enum exit_code code;
 	int hold = place_hold(dir);
 
 	/* Another may have been quicker since that was seen to first. */
 	if (!o->nonempty && place_is_mount(dir))
 		code = place_complain_busy(dir);
-	else if (o->backend == BACKEND_FUSE && fuse != 0)
-		code = complain_fuse(fuse);
-	else if (o->backend == BACKEND_FUSE ||
-		 (o->backend == BACKEND_AUTO && fuse == 0))
-		code = show_by_fuse(d, events);
-	else if (!caps_have(CAP_SYS_ADMIN))
-		code = refuse(d);
 	else
-		code = show_by_files(d, events);
+		code = show(d, events);
 	if (hold >= 0)
 		(void)close(hold);
 	return code;

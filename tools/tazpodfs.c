@@ -187,7 +187,7 @@ static enum exit_code check_place(struct arguments *a, const char *dir)
 				"%s: not empty; what is in it would be hidden. "
 				"Use an empty folder, or give -o nonempty",
 				dir);
-	return EXIT_DONE;
+	return daemon_check(&a->options, dir);
 }
 
 enum { INHERITED_MAX = 256 };
