@@ -10,6 +10,7 @@
 
 #include "msg.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct userns {
