@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 
 int caps_keep(const unsigned list[], size_t count)
 {
@@ -29,6 +30,56 @@ int caps_keep(const unsigned list[], size_t count)
 	if (may_bound && capng_apply(CAPNG_SELECT_BOUNDS) != 0)
 		return -EPERM;
 	return capng_apply(CAPNG_SELECT_CAPS | CAPNG_SELECT_AMBIENT) == 0
+		       ? 0
+		       : -EPERM;
+}
+
+static uint64_t bit(unsigned cap)
+{
+	return UINT64_C(1) << cap;
+}
+
+uint64_t caps_effective(void)
+{
+	uint64_t set = 0;
+
+	if (capng_get_caps_process() == 0)
+		for (unsigned c = 0; c <= CAP_LAST_CAP; c++)
+			if (capng_have_capability(CAPNG_EFFECTIVE, c) != 0)
+				set |= bit(c);
+	return set;
+}
+
+int caps_limit(uint64_t set)
+{
+	const uint64_t keep = caps_effective() & set;
+
+	for (unsigned c = 0; c <= CAP_LAST_CAP; c++)
+		if ((set & bit(c)) == 0 &&
+		    prctl(PR_CAPBSET_READ, c, 0, 0, 0) == 1 &&
+		    prctl(PR_CAPBSET_DROP, c, 0, 0, 0) != 0)
+			return -EPERM;
+	capng_clear(CAPNG_SELECT_CAPS | CAPNG_SELECT_AMBIENT);
+	for (unsigned c = 0; c <= CAP_LAST_CAP; c++)
+		if ((keep & bit(c)) != 0)
+			(void)capng_update(CAPNG_ADD,
+					   CAPNG_EFFECTIVE | CAPNG_PERMITTED,
+					   c);
+	return capng_apply(CAPNG_SELECT_CAPS | CAPNG_SELECT_AMBIENT) == 0
+		       ? 0
+		       : -EPERM;
+}
+
+int caps_hand_on(const unsigned list[], size_t count)
+{
+	if (capng_get_caps_process() != 0)
+		return -EPERM;
+	for (size_t i = 0; i < count; i++)
+		(void)capng_update(CAPNG_ADD, CAPNG_INHERITABLE | CAPNG_AMBIENT,
+				   list[i]);
+	/* What is not inheritable cannot be ambient. */
+	return capng_apply(CAPNG_SELECT_CAPS) == 0 &&
+			       capng_apply(CAPNG_SELECT_AMBIENT) == 0
 		       ? 0
 		       : -EPERM;
 }

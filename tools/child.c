@@ -8,58 +8,71 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* What this process does not act on by itself. */
 static void held(sigset_t *set)
 {
-	static const int list[] = {
-		SIGHUP,	 SIGINT,  SIGQUIT, SIGTERM, SIGUSR1,
-		SIGUSR2, SIGTSTP, SIGCONT, SIGCHLD,
+	/* Faults of its own; and what its own use of a terminal or of a pipe
+	 * that nobody reads brings. */
+	static const int others[] = {
+		SIGSEGV, SIGBUS, SIGFPE,  SIGILL,  SIGABRT,
+		SIGTRAP, SIGSYS, SIGPIPE, SIGTTIN, SIGTTOU,
 	};
 
-	(void)sigemptyset(set);
-	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++)
-		(void)sigaddset(set, list[i]);
+	(void)sigfillset(set);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		(void)sigdelset(set, others[i]);
+}
+
+void child_hold_signals(sigset_t *before)
+{
+	sigset_t set;
+
+	held(&set);
+	(void)sigprocmask(SIG_BLOCK, &set, before);
 }
 
 /*
  * In the child, which has a copy of the heap that is not to be touched: nothing
- * here allocates.
+ * here allocates, unless p->before may.
  */
-static _Noreturn void run(const struct child *c, int gate, const char *file,
-			  const char *const argv[])
+static _Noreturn void run(const struct child *c, int gate,
+			  const struct child_program *p)
 {
 	char go;
 	int err;
 
-	(void)sigprocmask(SIG_SETMASK, &c->before, NULL);
+	(void)sigprocmask(SIG_SETMASK, p->mask != NULL ? p->mask : &c->before,
+			  NULL);
 	(void)close(c->gate);
 	/* At the end, who has started this has gone, or given up. */
 	if (read(gate, &go, 1) != 1)
 		_exit(EXIT_FAILURE);
-	(void)execvp(file, (char *const *)(uintptr_t)argv);
-	err = errno;
+	err = p->before != NULL ? -p->before(p->ctx) : 0;
+	if (err == 0) {
+		(void)execvp(p->file, (char *const *)(uintptr_t)p->argv);
+		err = errno;
+	}
 	(void)!write(gate, &err, sizeof(err));
 	_exit(EXIT_FAILURE);
 }
 
-int child_start(struct child *ret, const char *file, const char *const argv[])
+int child_start(struct child *ret, const struct child_program *p)
 {
 	struct child c = {.pidfd = -1};
 	int ends[2], err = 0;
-	sigset_t set;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
 		return -errno;
 	c.gate = ends[0];
 	/* Ignored, nobody would be told of its end. */
 	(void)signal(SIGCHLD, SIG_DFL);
-	held(&set);
-	(void)sigprocmask(SIG_BLOCK, &set, &c.before);
+	child_hold_signals(&c.before);
 	c.pid = fork();
 	if (c.pid == 0)
-		run(&c, ends[1], file, argv);
+		run(&c, ends[1], p);
 	err = c.pid < 0 ? -errno : 0;
 	(void)close(ends[1]);
 	if (err == 0) {
@@ -109,20 +122,31 @@ static void stop(void)
 /* Has it ended?  If it has stopped, so does this. */
 static bool has_ended(const struct child *c, int *status)
 {
+	/* Whom others leave behind, nobody else can reap. */
+	const bool is_init = getpid() == 1;
+	bool ended = false;
 	pid_t got;
+	int now;
 
-	while ((got = waitpid(c->pid, status, WNOHANG | WUNTRACED)) == c->pid &&
-	       WIFSTOPPED(*status))
-		stop();
-	return got != 0;
+	while ((got = waitpid(is_init ? -1 : c->pid, &now,
+			      WNOHANG | WUNTRACED)) > 0) {
+		if (got != c->pid)
+			continue;
+		ended = !WIFSTOPPED(now);
+		if (ended)
+			*status = now;
+		else if (!is_init)
+			stop();
+	}
+	return ended || (got < 0 && errno == ECHILD);
 }
 
 /* What the terminal sends goes to all of a process group. */
 static void pass_on(const struct child *c, const siginfo_t *info)
 {
-	const bool is_key = info->si_signo == SIGINT ||
-			    info->si_signo == SIGQUIT ||
-			    info->si_signo == SIGTSTP;
+	const bool is_key =
+		info->si_signo == SIGINT || info->si_signo == SIGQUIT ||
+		info->si_signo == SIGTSTP || info->si_signo == SIGWINCH;
 
 	if (!is_key || info->si_code != SI_KERNEL ||
 	    getpgid(c->pid) != getpgrp())
@@ -138,16 +162,55 @@ static void release(struct child *c)
 	(void)sigprocmask(SIG_SETMASK, &c->before, NULL);
 }
 
-int child_wait(struct child *c)
+/* Milliseconds of a clock that nobody sets. */
+static int64_t now_ms(void)
 {
-	siginfo_t info;
-	int status = 0;
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* The next signal, until that time, or with -1 for ever.  0: there is none. */
+static int next_signal(siginfo_t *info, int64_t until)
+{
+	struct timespec left = {0};
+	int64_t ms;
 	sigset_t set;
+	int number;
 
 	held(&set);
-	while (!has_ended(c, &status))
-		if (sigwaitinfo(&set, &info) > 0 && info.si_signo != SIGCHLD)
+	if (until < 0) {
+		number = sigwaitinfo(&set, info);
+	} else {
+		ms = until > now_ms() ? until - now_ms() : 0;
+		left.tv_sec = ms / 1000;
+		left.tv_nsec = ms % 1000 * 1000000;
+		number = sigtimedwait(&set, info, &left);
+	}
+	return number > 0 ? number : 0;
+}
+
+int child_wait(struct child *c, const struct child_grace *grace)
+{
+	int64_t until = -1;
+	siginfo_t info;
+	int status = 0, number;
+
+	while (!has_ended(c, &status)) {
+		number = next_signal(&info, until);
+		if (number != 0 && number != SIGCHLD)
 			pass_on(c, &info);
+		if (number == SIGTERM && until < 0 && grace != NULL &&
+		    grace->ms > 0)
+			until = now_ms() + grace->ms;
+		if (until < 0 || now_ms() < until)
+			continue;
+		grace->over(grace->ctx);
+		(void)kill(c->pid, SIGKILL);
+		/* It may take a moment to die. */
+		until = INT64_MAX / 2;
+	}
 	release(c);
 	return status;
 }

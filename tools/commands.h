@@ -15,7 +15,8 @@ struct command_line {
 	const char *backend;			 /* --backend, or NULL */
 	const char *options;			 /* -o, or NULL */
 	const char *generation;			 /* --generation, or NULL */
-	bool json, kill, discard, quiet;
+	const char *user, *grace;		 /* --user, --grace, or NULL */
+	bool json, kill, discard, quiet, is_private;
 	int argc; /* what is left */
 	char **argv;
 };
@@ -34,6 +35,7 @@ enum exit_code cmd_create(const struct command_line *c);
 enum exit_code cmd_unlock(const struct command_line *c);
 enum exit_code cmd_run(const struct command_line *c);
 enum exit_code cmd_shell(const struct command_line *c);
+enum exit_code cmd_entrypoint(const struct command_line *c);
 enum exit_code cmd_lock(const struct command_line *c);
 enum exit_code cmd_save(const struct command_line *c);
 enum exit_code cmd_history(const struct command_line *c);

@@ -9,6 +9,7 @@
 #include "mounts.h"
 #include "run.h"
 #include "stale.h"
+#include "usermount.h"
 #include "utab.h"
 #include "writers.h"
 
@@ -45,7 +46,10 @@ struct kept {
 	struct logind *logind; /* or NULL */
 };
 
-/* Root unmounts by itself; others need fusermount3, which is setuid. */
+/*
+ * Who may unmount does so, root or the owner of a user namespace; others need
+ * fusermount3, which is setuid.
+ */
 static void drop_rights(void)
 {
 	/* To unmount, and to find what users have closed to others; to see
@@ -53,7 +57,7 @@ static void drop_rights(void)
 	static const unsigned needed[] = {CAP_SYS_ADMIN, CAP_DAC_READ_SEARCH,
 					  CAP_SYS_PTRACE, CAP_SYS_CHROOT};
 
-	if (geteuid() != 0)
+	if (usermount_is_needed())
 		return;
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	(void)caps_keep(needed, sizeof(needed) / sizeof(needed[0]));
@@ -163,7 +167,7 @@ static int detach(const char *dir, int root)
 {
 	char path[32];
 
-	if (geteuid() != 0)
+	if (usermount_is_needed())
 		return detach_as_user(dir);
 	if (root < 0)
 		return umount2(dir, MNT_DETACH | UMOUNT_NOFOLLOW) == 0 ? 0

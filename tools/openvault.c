@@ -4,6 +4,7 @@
 #include "askpass.h"
 #include "copies.h"
 #include "crypto/mem.h"
+#include "elsewhere.h"
 #include "fs/sealing.h"
 #include "mounts.h"
 #include "seen.h"
@@ -57,12 +58,33 @@ static int open_store(struct store **ret, const char *path, bool in_place)
 
 	for (int ms = 0; err == -EAGAIN && ms < CLOSING_WAIT_MS;
 	     ms += CLOSING_STEP_MS) {
-		if (is_mounted(path))
+		if (is_mounted(path) || (ms == 0 && elsewhere_serves(path) > 0))
 			break;
 		(void)nanosleep(&step, NULL);
 		err = open(ret, path);
 	}
 	return err;
+}
+
+static enum exit_code complain_in_use(const char *path)
+{
+	pid_t pid;
+
+	if (is_mounted(path))
+		return msg_fail(EXIT_IN_USE, in_use, path);
+	pid = elsewhere_serves(path);
+	if (pid != 0)
+		return msg_fail(EXIT_IN_USE,
+				"%s: in use by process %d, which shows it out "
+				"of sight, as 'tazpod run' does in a namespace "
+				"of its own; it ends with its command, or kill "
+				"-TERM %d",
+				path, pid, pid);
+	return msg_fail(EXIT_IN_USE,
+			"%s: in use: it is mounted by another path (as in a "
+			"container), another tazpod makes it, or its daemon "
+			"cannot save what was last changed; see the system log",
+			path);
 }
 
 static enum exit_code complain_store(int err, const char *path)
@@ -83,14 +105,7 @@ static enum exit_code complain_store(int err, const char *path)
 				"%s: not a vault: it is not a regular file",
 				path);
 	case -EAGAIN:
-		if (is_mounted(path))
-			return msg_fail(EXIT_IN_USE, in_use, path);
-		return msg_fail(EXIT_IN_USE,
-				"%s: in use: it is mounted by another path (as "
-				"in a container), another tazpod makes it, or "
-				"its daemon cannot save what was last changed; "
-				"see the system log",
-				path);
+		return complain_in_use(path);
 	default:
 		return msg_fail(EXIT_FAILED, "%s: cannot open: %s", path,
 				msg_error(err));

@@ -4,6 +4,7 @@
 #include "control.h"
 #include "detach.h"
 #include "rundir.h"
+#include "usermount.h"
 #include "utab.h"
 
 #include <errno.h>
@@ -173,11 +174,11 @@ static int unmount(const struct mounted *m, int fd)
 
 	/* Its number may be another mount's as soon as it has gone. */
 	control_forget(m->owner, m->dev);
-	if (geteuid() != 0)
+	if (usermount_is_needed())
 		return detach_as_user(m->dir);
 	(void)snprintf(root, sizeof(root), "/proc/self/fd/%d", fd);
 	err = umount2(root, MNT_DETACH) == 0 ? 0 : -errno;
-	if (err == 0)
+	if (err == 0 && geteuid() == 0)
 		utab_remove(m->dir);
 	return err;
 }

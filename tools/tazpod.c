@@ -17,6 +17,9 @@ static const struct option long_options[] = {
 	{"passcmd", required_argument, NULL, 'c'},
 	{"backend", required_argument, NULL, 'b'},
 	{"options", required_argument, NULL, 'o'},
+	{"private", no_argument, NULL, 'P'},
+	{"user", required_argument, NULL, 'u'},
+	{"grace", required_argument, NULL, 'G'},
 	{"generation", required_argument, NULL, 'g'},
 	{"kill", no_argument, NULL, 'k'},
 	{"discard", no_argument, NULL, 'D'},
@@ -39,9 +42,11 @@ static const struct command {
 	{"unlock", "[VAULT [DIR]]", "mount a vault", "vmpdcboqh", 2,
 	 cmd_unlock},
 	{"run", "[--] COMMAND...", "run a command with a vault unlocked",
-	 "vmpdcboqh", ANY, cmd_run},
-	{"shell", "", "start a shell with a vault unlocked", "vmpdcboqh", 0,
+	 "vmpdcboPGqh", ANY, cmd_run},
+	{"shell", "", "start a shell with a vault unlocked", "vmpdcboPGqh", 0,
 	 cmd_shell},
+	{"entrypoint", "[--] [COMMAND...]", "run a container's command so",
+	 "vmpdcboPuGqh", ANY, cmd_entrypoint},
 	{"lock", "[DIR|VAULT]", "save a vault and end its mount", "vmkDqh", 1,
 	 cmd_lock},
 	{"save", "[DIR|VAULT]", "seal the vault now", "vmqh", 1, cmd_save},
@@ -62,7 +67,7 @@ static void print_usage(FILE *out)
 {
 	(void)fputs("usage: tazpod COMMAND [OPTIONS] [ARGUMENTS]\n\n", out);
 	for (size_t i = 0; i < COMMANDS; i++)
-		(void)fprintf(out, "  %-8s %-15s %s\n", commands[i].name,
+		(void)fprintf(out, "  %-10s %-17s %s\n", commands[i].name,
 			      commands[i].args, commands[i].help);
 	(void)fputs("\n'tazpod COMMAND --help' shows a command's options; "
 		    "tazpod(1) explains them.\n",
@@ -91,8 +96,9 @@ static bool set_option(struct command_line *c, int letter)
 {
 	const char **const values[] = {
 		&c->vault,   &c->mount,	  &c->passfile,	  &c->passfd,
-		&c->passcmd, &c->options, &c->generation, &c->backend};
-	static const char letters[] = "vmpdcogb";
+		&c->passcmd, &c->options, &c->generation, &c->backend,
+		&c->user,    &c->grace};
+	static const char letters[] = "vmpdcogbuG";
 	const char *at = strchr(letters, letter);
 
 	if (letter == 'j')
@@ -101,6 +107,8 @@ static bool set_option(struct command_line *c, int letter)
 		c->kill = true;
 	else if (letter == 'D')
 		c->discard = true;
+	else if (letter == 'P')
+		c->is_private = true;
 	else if (letter == 'q')
 		c->quiet = true;
 	else if (at != NULL)

@@ -55,7 +55,8 @@ static enum exit_code ask(struct unlocked *ret, const struct unlock *u)
 				u->vault, m->dir, m->dir);
 	/* It may be ending just now. */
 	if (err == 0) {
-		ret->daemon = (pid_t)control_number(answer.body, "pid");
+		/* 0 if it is in another pid namespace. */
+		ret->daemon = answer.pid;
 		ret->pidfd = (int)syscall(SYS_pidfd_open, ret->daemon, 0);
 		ret->lease_only = control_number(answer.body, "lease_only") > 0;
 	}

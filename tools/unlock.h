@@ -23,7 +23,7 @@ struct unlock {
 struct unlocked {
 	struct mounted *list;
 	const struct mounted *mount; /* of list; NULL: nowhere */
-	pid_t daemon;		     /* 0: not known */
+	pid_t daemon;		     /* 0: not in sight */
 	int pidfd;		     /* of the daemon, or -1 */
 	bool lease_only;	     /* it locks when the last lease ends */
 };

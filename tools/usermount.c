@@ -4,19 +4,64 @@
 #include "caps.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <spawn.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 bool usermount_is_needed(void)
 {
 	return !caps_have(CAP_SYS_ADMIN);
+}
+
+/* Look for fusermount3 as it will be looked for. */
+static bool find(char path[static PATH_MAX])
+{
+	const char *set = getenv("PATH");
+	const char *dirs = set != NULL ? set : "/bin:/usr/bin";
+	size_t len;
+
+	for (; *dirs != '\0'; dirs += len) {
+		dirs += *dirs == ':';
+		len = strcspn(dirs, ":");
+		if (snprintf(path, PATH_MAX, "%.*s/fusermount3", (int)len,
+			     dirs) < PATH_MAX &&
+		    access(path, X_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+const char *usermount_obstacle(void)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	struct statvfs fs;
+
+	if (!find(path))
+		return "fusermount3 is not installed";
+	/* In a user namespace without root, root's files are nobody's. */
+	if (stat(path, &st) != 0 || (st.st_mode & S_ISUID) == 0 ||
+	    st.st_uid != 0)
+		return "fusermount3 is not setuid root here";
+	if (statvfs(path, &fs) != 0 || (fs.f_flag & ST_NOSUID) != 0)
+		return "fusermount3 is where setuid has no effect";
+	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 0)
+		return "fusermount3 gets no rights, as no_new_privs is set";
+	if (prctl(PR_CAPBSET_READ, CAP_SYS_ADMIN, 0, 0, 0) != 1)
+		return "fusermount3 may not mount in this container";
+	if (access("/dev/fuse", R_OK | W_OK) != 0)
+		return "/dev/fuse is missing, or not for this user";
+	return NULL;
 }
 
 /* The descriptor that comes through fd, or -errno. */

@@ -19,4 +19,11 @@ int usermount(const char *dir, const char *options);
 /* Does this process need that?  It lacks CAP_SYS_ADMIN. */
 bool usermount_is_needed(void);
 
+/*
+ * Why that cannot work here, as far as can be seen beforehand: fusermount3 is
+ * missing, its being setuid has no effect, or the FUSE device is not for this
+ * user.  In words, or NULL if nothing is wrong.
+ */
+const char *usermount_obstacle(void);
+
 #endif
