@@ -121,6 +121,7 @@ static void do_status(void *ctx, FILE *out)
 		.dir = d->parts->dir,
 		.rung = rung_name(d->rung),
 		.allow_other = d->parts->options->allow_other,
+		.own_namespace = d->parts->options->is_private,
 		.read_only = d->saver == NULL,
 		.usage = tree_usage(d->tree),
 		.requests = backend_requests(d->backend),

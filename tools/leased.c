@@ -34,7 +34,7 @@ struct run {
 	struct unlocked at;
 	struct userns space;
 	bool is_private; /* is wanted */
-	enum backend backend;
+	enum backend_kind backend;
 	bool asks_once; /* the passphrase cannot be had again */
 	uint32_t grace_ms;
 	const sigset_t *mask; /* NULL: as it is */
@@ -62,9 +62,16 @@ static enum exit_code run_tazpodfs(struct run *r)
 	struct child_program p = {
 		.before = let_mount, .ctx = r, .mask = r->mask};
 	struct child c;
-	enum exit_code code = unlock_prepare(&u, &r->unlock);
+	char *options = NULL;
+	enum exit_code code;
 	int err, status;
 
+	if (r->space.is_entered) {
+		if (asprintf(&options, "%s,private", r->unlock.options) < 0)
+			return msg_fail(EXIT_FAILED, "out of memory");
+		r->unlock.options = options;
+	}
+	code = unlock_prepare(&u, &r->unlock);
 	if (code != EXIT_DONE)
 		return code;
 	p.file = u.path;

@@ -365,6 +365,8 @@ static int take_flag(struct options *o, const char *word)
 		o->rollback = true;
 	else if (strcmp(word, "inplace") == 0)
 		o->in_place = true;
+	else if (strcmp(word, "private") == 0)
+		o->is_private = true;
 	else if (strcmp(word, "lease") == 0)
 		o->lock.lease = true;
 	else if (strcmp(word, "nocache") == 0)

@@ -56,6 +56,7 @@ struct lock_options {
 struct options {
 	enum backend_kind backend;
 	bool read_only, create, nonempty;
+	bool is_private; /* nobody outside of this mount namespace sees it */
 	bool allow_other, executable; /* of files in memory (ramfiles.h) */
 	bool in_place;		  /* overwrite the vault, do not replace it */
 	bool rollback;		  /* take an older vault than was seen */

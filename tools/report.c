@@ -29,6 +29,7 @@ void report_print(FILE *out, const struct report *r)
 	print_path(out, "mount", r->dir);
 	(void)fprintf(out, "rung=%s\nswap=%s\nallow_other=%d\n", r->rung,
 		      machine_swap_is_on() ? "on" : "off", r->allow_other);
+	(void)fprintf(out, "own_namespace=%d\n", r->own_namespace);
 	(void)fprintf(out, "pid=%d\n", getpid());
 	(void)fprintf(out, "format=%d\n", r->saver.params.format);
 	(void)fprintf(out, "generation=%llu\n",

@@ -12,7 +12,7 @@
 struct report {
 	const char *vault, *dir;
 	const char *rung;
-	bool allow_other, read_only;
+	bool allow_other, own_namespace, read_only;
 	struct tree_usage usage;
 	struct saver_state saver; /* read-only: its params alone */
 	uint64_t requests;	  /* that somebody has waited for */

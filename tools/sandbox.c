@@ -18,6 +18,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
 /*
  * What a daemon of root's keeps, if it has it:
  *
@@ -30,6 +32,12 @@
  */
 static const unsigned kept[] = {CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_FOWNER,
 				CAP_IPC_LOCK, CAP_LEASE};
+
+/*
+ * What one of a user's keeps in a namespace where it has more: files of this
+ * user's that are closed even to their owner are read, and wiped.
+ */
+static const unsigned kept_for_files[] = {CAP_DAC_OVERRIDE};
 
 struct sandbox {
 	int version; /* of Landlock; 0: there is none */
@@ -157,7 +165,11 @@ enum exit_code sandbox_enter(const struct sandbox *s, int root, bool is_files)
 		return EXIT_DONE;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return complain("no_new_privs", -errno);
-	err = caps_keep(kept, sizeof(kept) / sizeof(kept[0]));
+	if (geteuid() == 0)
+		err = caps_keep(kept, COUNT(kept));
+	else
+		err = caps_keep(kept_for_files,
+				is_files ? COUNT(kept_for_files) : 0);
 	if (err != 0)
 		return complain("capabilities", err);
 	err = stay_hidden();

@@ -18,9 +18,13 @@
 /* What a table of the kernel's takes in one write, and more than it has. */
 enum { TABLE_MAX = 4096 };
 
-/* To mount; and to unmount copies in other namespaces (keeper.h). */
+/*
+ * To mount; to unmount copies in other namespaces (keeper.h); to read and wipe
+ * files that are closed even to their owner (fs/ramfiles.h).
+ */
 static const unsigned mounting[] = {CAP_SYS_ADMIN, CAP_SYS_PTRACE,
-				    CAP_SYS_CHROOT, CAP_DAC_READ_SEARCH};
+				    CAP_SYS_CHROOT, CAP_DAC_READ_SEARCH,
+				    CAP_DAC_OVERRIDE};
 
 /* Write text into a file of that process in /proc.  0 or -errno. */
 static int put(pid_t pid, const char *name, const char *text)
