@@ -28,16 +28,17 @@
  *	FOWNER		after that, its mode is set; and older vaults of
  *			another's get a second name
  *	IPC_LOCK	memory is locked beyond RLIMIT_MEMLOCK
- *	LEASE		files in memory are read while nobody writes to them
+ *	LEASE		files in memory, where it shows such (the last of
+ *these), are read while nobody writes to them
  */
 static const unsigned kept[] = {CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_FOWNER,
 				CAP_IPC_LOCK, CAP_LEASE};
 
 /*
- * What one of a user's keeps in a namespace where it has more: files of this
- * user's that are closed even to their owner are read, and wiped.
+ * One of a user's keeps the first, and the second where it has to read and wipe
+ * files that are closed even to their owner.
  */
-static const unsigned kept_for_files[] = {CAP_DAC_OVERRIDE};
+static const unsigned kept_by_user[] = {CAP_IPC_LOCK, CAP_DAC_OVERRIDE};
 
 struct sandbox {
 	int version; /* of Landlock; 0: there is none */
@@ -166,10 +167,10 @@ enum exit_code sandbox_enter(const struct sandbox *s, int root, bool is_files)
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return complain("no_new_privs", -errno);
 	if (geteuid() == 0)
-		err = caps_keep(kept, COUNT(kept));
+		err = caps_keep(kept, COUNT(kept) - (is_files ? 0 : 1));
 	else
-		err = caps_keep(kept_for_files,
-				is_files ? COUNT(kept_for_files) : 0);
+		err = caps_keep(kept_by_user,
+				is_files ? COUNT(kept_by_user) : 1);
 	if (err != 0)
 		return complain("capabilities", err);
 	err = stay_hidden();
