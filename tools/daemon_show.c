@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 /* Files of strangers would be closed to a user who owns the whole vault. */
@@ -186,15 +187,20 @@ static enum exit_code show_by_files(struct daemon *d,
 	return EXIT_DONE;
 }
 
-/* Can this process reach /dev/fuse?  0 or -errno. */
+/* Can this process reach /dev/fuse, and is it that?  0 or -errno. */
 static int try_fuse(void)
 {
-	int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	enum { MISC_MAJOR = 10, FUSE_MINOR = 229 }; /* linux/miscdevice.h */
+	int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC), err = 0;
+	struct stat st;
 
 	if (fd < 0)
 		return -errno;
+	if (fstat(fd, &st) != 0 || !S_ISCHR(st.st_mode) ||
+	    st.st_rdev != makedev(MISC_MAJOR, FUSE_MINOR))
+		err = -ENODEV;
 	(void)close(fd);
-	return 0;
+	return err;
 }
 
 static bool may_mount(void)

@@ -123,8 +123,9 @@ static enum exit_code unlock_here(struct run *r)
 {
 	enum exit_code code = enter(r);
 
-	if (code == EXIT_DONE)
-		code = run_tazpodfs(r);
+	if (code != EXIT_DONE)
+		return code;
+	code = run_tazpodfs(r);
 	if (!was_refused(r, code))
 		return code;
 	msg_say("trying again in a user namespace");

@@ -37,7 +37,7 @@ const char *rung_title(enum rung r)
 static enum rung choose_fuse(const struct machine *m, bool own_namespace)
 {
 	if (m->err_fuse == 0)
-		return RUNG_FUSE;
+		return m->is_initial ? RUNG_FUSE : RUNG_FUSE_USERNS;
 	if (!m->has_admin && m->err_device == 0 && m->err_fusermount == 0)
 		return RUNG_FUSERMOUNT;
 	if (own_namespace && m->err_userns_fuse == 0)
@@ -84,7 +84,7 @@ bool rung_needs_userns(const struct machine *m, enum rung r)
 {
 	switch (r) {
 	case RUNG_FUSE_USERNS:
-		return true;
+		return m->err_fuse != 0;
 	case RUNG_TMPFS_SWAP:
 		return m->err_tmpfs != 0;
 	case RUNG_RAMFS:

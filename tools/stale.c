@@ -99,6 +99,35 @@ bool stale_is_served(const char *dir)
 	return served;
 }
 
+/* Does the daemon of the mount with that id answer? */
+static bool answers(int id)
+{
+	struct mounted *list = NULL;
+	struct control_answer answer = {0};
+	const struct mounted *m;
+	int err = -ENOENT;
+
+	if (id < 0 || mounts_read(&list) != 0)
+		return false;
+	m = with_id(list, id);
+	if (m != NULL)
+		err = control_ask_for(&answer, m->owner, m->dev, "status", 1);
+	free(answer.body);
+	mounts_free(list);
+	/* One that is stopped has not died. */
+	return err == 0 || err == -ETIMEDOUT;
+}
+
+bool stale_answers(const char *dir)
+{
+	int fd = open(dir, O_PATH | O_CLOEXEC);
+	const bool alive = fd >= 0 && answers(mount_id(fd));
+
+	if (fd >= 0)
+		(void)close(fd);
+	return alive;
+}
+
 /*
  * A descriptor of the mount on top at dir if that is dead, and its id, else -1.
  * While it is held, its id is no other mount's.

@@ -32,6 +32,12 @@ bool stale_is_dead(const struct mounted *m);
 bool stale_is_served(const char *dir);
 
 /*
+ * The same, but its daemon is asked, and waited for a second: one that has just
+ * been killed still listens for some milliseconds.
+ */
+bool stale_answers(const char *dir);
+
+/*
  * As mounts_of(), but passing over dead ones: this user's newest mount of the
  * vault at path that may be alive, or NULL.
  */

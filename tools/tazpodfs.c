@@ -163,6 +163,11 @@ static enum exit_code check_place(struct arguments *a, const char *dir)
 
 	heal(dir);
 	served = stale_is_served(dir);
+	/* It may be dying just now. */
+	if (served && !stale_answers(dir)) {
+		heal(dir);
+		served = stale_is_served(dir);
+	}
 	if (served && place_is_mount(dir) && !a->options.nonempty)
 		return place_complain_busy(dir);
 	if (realpath(dir, a->dir) == NULL || stat(a->dir, &st) != 0) {

@@ -40,11 +40,12 @@ static bool can(const struct machine *m, enum rung r, bool own)
 {
 	switch (r) {
 	case RUNG_FUSE:
-		return m->err_fuse == 0;
+		return m->err_fuse == 0 && m->is_initial;
 	case RUNG_FUSERMOUNT:
 		return m->err_device == 0 && m->err_fusermount == 0;
 	case RUNG_FUSE_USERNS:
-		return own && m->err_userns_fuse == 0;
+		return (m->err_fuse == 0 && !m->is_initial) ||
+		       (own && m->err_userns_fuse == 0);
 	case RUNG_TMPFS:
 		return m->err_noswap == 0;
 	case RUNG_TMPFS_SWAP:
@@ -70,8 +71,8 @@ static void for_all(void (*check)(const struct machine *m, enum backend_kind b,
 			}
 }
 
-static void check_possible(const struct machine *m, enum backend_kind b, bool own,
-			   enum rung r)
+static void check_possible(const struct machine *m, enum backend_kind b,
+			   bool own, enum rung r)
 {
 	(void)b;
 	assert_true(r == RUNG_NONE || can(m, r, own));
@@ -85,8 +86,8 @@ static void chooses_what_can_be_had(void **state)
 	for_all(check_possible);
 }
 
-static void check_backend(const struct machine *m, enum backend_kind b, bool own,
-			  enum rung r)
+static void check_backend(const struct machine *m, enum backend_kind b,
+			  bool own, enum rung r)
 {
 	const bool is_fuse = r >= RUNG_FUSE && r <= RUNG_FUSE_USERNS;
 	const bool is_tmpfs = r == RUNG_TMPFS || r == RUNG_TMPFS_SWAP;
@@ -113,7 +114,8 @@ static void check_order(const struct machine *m, enum backend_kind b, bool own,
 	for (enum rung better = RUNG_FUSE;
 	     better < (r != RUNG_NONE ? r : RUNG_COUNT); better++) {
 		/* Who may mount does not call fusermount3. */
-		if (better == RUNG_FUSERMOUNT && m->has_admin)
+		if (better == RUNG_FUSERMOUNT &&
+		    (m->has_admin || m->err_fuse == 0))
 			continue;
 		/* In a user namespace, ramfs stands in for it. */
 		if (better == RUNG_TMPFS_SWAP &&
