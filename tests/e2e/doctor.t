@@ -196,7 +196,7 @@ is "$(got facts.userns) $(rungs)" "13 none none 7" \
 # In a user namespace, who is root there.
 as_nobody unshare --user --map-root-user --mount \
 	"$W/bin/tazpod" doctor --json >"$D"
-is "$(got facts.tmpfs_noswap) $(got unlock)" "22 fuse" \
+is "$(got facts.tmpfs_noswap) $(got unlock)" "22 fuse-userns" \
 	"root of a user namespace mounts FUSE, and no noswap"
 as_nobody unshare --user --map-root-user --mount sh -c \
 	'mount --bind /dev/null /dev/fuse && exec "$@"' sh \
