@@ -349,6 +349,26 @@ unmount()
 	wait_for 10 umount -q "$1" && wait_for 60 gone "$pid"
 }
 
+# sync_file FILE: have it in the vault when this returns.
+sync_file()
+{
+	if on_fuse; then
+		sync "$1"
+	else
+		"$TAZPOD" save -q "$(dirname "$1")"
+	fi
+}
+
+# How the kernel's table calls the mount of a vault.
+shown_as()
+{
+	if on_fuse; then
+		echo "$1 fuse\.tazpodfs"
+	else
+		echo "tazpodfs:$(id -u):$1 $BACKEND"
+	fi
+}
+
 lock()
 {
 	"$TAZPOD" lock -q "$1"
