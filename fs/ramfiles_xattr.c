@@ -147,5 +147,6 @@ int ramfiles_read_xattrs(struct ramfiles *r, struct tree *t, int dir,
 	if (err == 0)
 		remove_rest(r, t, n, names, (size_t)len, differs);
 	mem_free(names);
+	explicit_bzero(r->buf, RAMFILES_STEP);
 	return err;
 }

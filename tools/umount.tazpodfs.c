@@ -91,7 +91,7 @@ static bool save(const struct mounted *m, bool anyway)
 	free(answer.body);
 	/* Without a daemon there is nothing to save any more. */
 	if (err == 0 || err == -ENOTSUP ||
-	    (err == -ECONNREFUSED && stale_is_dead(m)))
+	    ((err == -ECONNREFUSED || err == -ECONNRESET) && stale_is_dead(m)))
 		return true;
 	if (!anyway)
 		msg_say("%s: cannot be saved: %s; it stays mounted", m->vault,
