@@ -11,8 +11,9 @@
 #include <time.h>
 
 struct known {
-	uint64_t ino;  /* of the file; 0: no entry */
-	uint64_t node; /* of the tree */
+	uint64_t ino;	 /* of the file; 0: no entry */
+	uint64_t node;	 /* of the tree */
+	uint64_t parent; /* of the folder where its name was seen last */
 	/* As it was when it was read last: as long as these are the same, so is
 	 * the rest. */
 	uint64_t size;

@@ -14,6 +14,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -71,7 +72,7 @@ static void look_up(const struct collect *c, struct find *f,
 
 static int take_entry(struct collect *c, struct find *f, const struct node *was)
 {
-	const struct known *met;
+	struct known *met;
 
 	if (fstatat(f->dir, f->name, &f->st,
 		    AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) != 0)
@@ -141,23 +142,65 @@ static int keep_known(struct collect *c, const struct node *was,
 	return known_add(&added, &c->known, &kept);
 }
 
+/*
+ * A name in dir for what was called name in the folder was.  If that is another
+ * one's by now, it has been replaced if that one is new; but one that was there
+ * before may have changed places with it: then the name of something that has
+ * been found elsewhere, or one like its own.  False: there is none.
+ */
+static bool find_free(char ret[static DIR_NAME_MAX + 1],
+		      const struct collect *c, const struct node *dir,
+		      const struct node *was, const char *name)
+{
+	const struct entry *e = dir_next(&was->dir, 0),
+			   *taker = dir_find(&dir->dir, name);
+
+	if (taker != NULL && taker->node->mark == 0)
+		return false;
+	(void)snprintf(ret, DIR_NAME_MAX + 1, "%s", name);
+	for (; e != NULL && dir_find(&dir->dir, ret) != NULL;
+	     e = dir_next(&was->dir, e->cookie))
+		if (is_found(c, e->node))
+			(void)snprintf(ret, DIR_NAME_MAX + 1, "%s", e->name);
+	for (unsigned i = 0; i < 100 && dir_find(&dir->dir, ret) != NULL; i++)
+		(void)snprintf(ret, DIR_NAME_MAX + 1, "%.200s.missed%u", name,
+			       i);
+	return dir_find(&dir->dir, ret) == NULL;
+}
+
+/* Keep one of them, under that name. */
+static int keep_one(struct collect *c, struct node *dir, const char *name,
+		    const struct node *was, struct node **ret)
+{
+	const struct known *k = c->known_as[was->ino];
+	const struct known *met =
+		k != NULL ? known_find(&c->known, k->ino) : NULL;
+	int err;
+
+	c->is_unsettled = true;
+	*ret = met != NULL ? tree_node(c->tree, met->node) : NULL;
+	/* Another name of it has been kept already. */
+	if (*ret != NULL)
+		return tree_link(c->tree, *ret, dir, name);
+	err = tree_adopt(ret, c->tree, dir, name, was);
+	return err == 0 ? keep_known(c, was, *ret) : err;
+}
+
 /* Keep what may have been missed: all of was that was not found, in dir. */
 static int keep_missed(struct collect *c, struct node *dir,
 		       const struct node *was)
 {
 	const struct entry *e = dir_next(&was->dir, 0);
+	char name[DIR_NAME_MAX + 1];
 	int err = 0;
 
 	for (; err == 0 && e != NULL; e = dir_next(&was->dir, e->cookie)) {
 		struct node *n;
 
 		if (is_found(c, e->node) ||
-		    tree_lookup(&n, c->tree, dir, e->name) == 0)
+		    !find_free(name, c, dir, was, e->name))
 			continue;
-		c->is_unsettled = true;
-		err = tree_adopt(&n, c->tree, dir, e->name, e->node);
-		if (err == 0)
-			err = keep_known(c, e->node, n);
+		err = keep_one(c, dir, name, e->node, &n);
 		if (err == 0 && S_ISDIR(e->node->attr.mode))
 			err = keep_missed(c, n, e->node);
 	}

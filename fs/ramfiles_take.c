@@ -51,6 +51,7 @@ int ramfiles_note(struct collect *c, const struct find *f, const struct node *n)
 	struct known k = {
 		.ino = st->st_ino,
 		.node = n->ino,
+		.parent = f->parent != NULL ? f->parent->ino : TREE_ROOT,
 		.size = (uint64_t)st->st_size,
 		.mtime = st->st_mtim,
 		.ctime = st->st_ctim,
@@ -115,9 +116,16 @@ int ramfiles_start_node(struct collect *c, const struct find *f,
 		.is_loaded = true,
 	};
 
+	int err;
+
 	if (f->was != NULL)
-		return tree_adopt(ret, c->tree, f->parent, f->name, f->was);
-	return tree_create(ret, c->tree, f->parent, f->name, &what);
+		err = tree_adopt(ret, c->tree, f->parent, f->name, f->was);
+	else
+		err = tree_create(ret, c->tree, f->parent, f->name, &what);
+	/* Whether it was there before, for the rest of this walk. */
+	if (err == 0)
+		(*ret)->mark = f->was != NULL;
+	return err;
 }
 
 int ramfiles_take_xattrs(struct collect *c, const struct find *f,
@@ -207,11 +215,26 @@ static int take_special(struct collect *c, struct find *f)
 	return err == 0 ? ramfiles_note(c, f, n) : err;
 }
 
-/* A further name of something that has been come upon already. */
-int ramfiles_take_name(struct collect *c, const struct find *f,
-		       const struct known *k)
+/* Take away the name of n that dir has, leaving dir's times as they are. */
+static int drop_name(struct collect *c, struct node *dir, const struct node *n)
+{
+	const struct entry *e = dir_next(&dir->dir, 0);
+	const struct attr a = dir->attr;
+	int err;
+
+	while (e != NULL && e->node != n)
+		e = dir_next(&dir->dir, e->cookie);
+	if (e == NULL)
+		return 0;
+	err = tree_unlink(c->tree, dir, e->name);
+	return err == 0 ? tree_setattr(c->tree, dir, &a, SET_MTIME | SET_CTIME)
+			: err;
+}
+
+int ramfiles_take_name(struct collect *c, const struct find *f, struct known *k)
 {
 	struct node *n = tree_node(c->tree, k->node);
+	struct node *before = tree_node(c->tree, k->parent);
 	struct attr a;
 	int err;
 
@@ -219,6 +242,12 @@ int ramfiles_take_name(struct collect *c, const struct find *f,
 		return 0;
 	a = n->attr;
 	err = tree_link(c->tree, n, f->parent, f->name);
+	/* With one name, it has moved here since it was seen there; of two in
+	 * one folder, the first is the older. */
+	if (err == 0 && f->st.st_nlink == 1 && before != NULL &&
+	    S_ISDIR(before->attr.mode))
+		err = drop_name(c, before, n);
+	k->parent = f->parent->ino;
 	return err == 0 ? tree_setattr(c->tree, n, &a, SET_CTIME) : err;
 }
 

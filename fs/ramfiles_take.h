@@ -38,7 +38,7 @@ int ramfiles_take(struct collect *c, struct find *f);
 
 /* A further name of something that has been come upon already, as k tells. */
 int ramfiles_take_name(struct collect *c, const struct find *f,
-		       const struct known *k);
+		       struct known *k);
 
 /*
  * The parts of that, for folders: start f's node in the new tree, a copy of

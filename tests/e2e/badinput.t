@@ -228,7 +228,7 @@ chmod +x "$W/nofuse"
 mkdir "$W/dev/empty"
 bad 7 '/dev/fuse: .*modprobe' "a machine without /dev/fuse" \
 	unshare -m "$W/nofuse" "$W/dev/empty" \
-	"$TAZPODFS" -o "passfile=$PASS" "$V" "$M"
+	"$TAZPODFS" -o "passfile=$PASS,backend=fuse" "$V" "$M"
 
 ## A user without rights
 

@@ -61,6 +61,7 @@ unset CREDENTIALS_DIRECTORY
 # BACKEND=tmpfs and so on: the same test on that one.  Programs that are started
 # in the usual way get the option along with their own.
 BACKEND=${BACKEND:-fuse}
+export BACKEND
 if [ "$BACKEND" != fuse ]; then
 	mkdir "$W/backend"
 	cat >"$W/backend/tazpodfs" <<-EOF
@@ -325,6 +326,8 @@ mount_vault()
 {
 	# Where a dead mount is, mkdir(1) cannot look.
 	mkdir -p "$2" 2>/dev/null
+	# What the page cache has is the kernel's affair, where it serves files.
+	on_fuse || set -- "$1" "$2" "$(echo "${3:-}" | sed 's/nocache/rw/')"
 	"$TAZPODFS" -o "passfile=$PASS${3:+,$3}" "$1" "$2" </dev/null
 }
 

@@ -47,7 +47,8 @@ mounted()
 	like ",$(flags "$M")," ',nosuid,nodev,|,nodev,.*nosuid,' \
 		"nosuid and nodev: $1"
 	like "$(findmnt -n -o FSTYPE,SOURCE "$M")" \
-		"^fuse\.tazpodfs +$V\$" "type and source: $1"
+		"^$(shown_as "$V" | sed 's/\([^ ]*\) \(.*\)/\2 +\1/')\$" \
+		"type and source: $1"
 	daemon=$(daemon_of "$M")
 	umount "$M"
 	holds "umount ends it: $1" wait_for 30 gone "$daemon"

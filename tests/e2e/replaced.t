@@ -26,7 +26,7 @@ holds 'a save without a change makes a vault that was removed anew' \
 	"$TAZPOD" save -q "$M"
 is "$(opens "$V")" 1 'with all that was in it'
 rm "$V"
-holds 'so does fsync' sync "$M/one"
+holds 'so does fsync' sync_file "$M/one"
 is "$(opens "$V")" 1 'which holds all, too'
 rm "$V"
 lock "$M"
@@ -56,7 +56,7 @@ run "$TAZPOD" lock "$M"
 is "$status" 1 'a lock does not overwrite what somebody else put there'
 like "$(cat "$W/err")" 'another file was put in its place' 'and says so'
 is "$(digest "$V")" "$other" 'the other file is as it was'
-fails 'nor does fsync' sync "$M/one"
+fails 'nor does fsync' sync_file "$M/one"
 is "$(opens "$V".conflict-*)" 2 'what is mounted is kept beside it'
 echo 3 >"$M/one"
 fails 'which a later save' "$TAZPOD" save -q "$M"

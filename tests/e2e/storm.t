@@ -32,15 +32,19 @@ storm()
 }
 
 third=$((STORM_SECONDS / 3 + 1))
+all=all
+# Where the kernel serves files, fsync(2) is no save.
+on_fuse || all=$(cd "$E2E/storm" && "$PY" -c 'import parts
+print(",".join(n for n in parts.ALL if n != "durable"))')
 storm vanish "$third" '' \
 	"a file that vanishes during the walk harms no other"
 storm shrink "$third" '' \
 	"a file that shrinks during the walk swallows no other"
 storm special "$third" '' \
 	"sockets and FIFOs neither hang a save nor fail it"
-storm all "$STORM_SECONDS" '' "a storm of everything"
-storm all "$third" nocache "a storm of everything, nocache"
-storm all "$third" writeback "a storm of everything, writeback"
+storm "$all" "$STORM_SECONDS" '' "a storm of everything"
+storm "$all" "$third" nocache "a storm of everything, nocache"
+storm "$all" "$third" writeback "a storm of everything, writeback"
 
 quick_vault 2 "$W/crash"
 run "$PY" "$E2E/storm/crash.py" "$ROUNDS" "$SEED" "$W/crash" "$PASS" "$M"

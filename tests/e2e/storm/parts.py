@@ -110,8 +110,10 @@ class Replace(Part):
         if None in versions:
             yield "not whole: %s" % versions
             return
-        if sorted(versions, reverse=True) != versions or \
-                versions[0] - versions[-1] > 1:
+        # Files that are read back one by one are of different moments.
+        if os.environ.get("BACKEND", "fuse") == "fuse" and (
+                sorted(versions, reverse=True) != versions or
+                versions[0] - versions[-1] > 1):
             yield "not of one moment: %s" % versions
         yield from self.newer(state, "replace", versions[-1])
         for n, data in files.items():
@@ -344,9 +346,13 @@ class Links(Part):
         if names not in (["one"], ["two"], ["one", "two"]):
             yield "names: %s" % names
             return
+        # Which of them is the link depends on the order of a listing.
+        if isinstance(files[names[0]], tuple):
+            names.reverse()
         if version_of("one", files[names[0]]) != 0:
             yield "the file is not whole"
-        if len(names) == 2 and files["two"] != ("link", self.name + "/one"):
+        if len(names) == 2 and files[names[1]] != (
+                "link", self.name + "/" + names[0]):
             yield "the two are not one file"
 
 
