@@ -177,6 +177,9 @@ static int serve(struct backend *b, struct saver *saver)
 	int err;
 
 	(void)saver;
+	/* The kernel shows them to who may mount, which this process may not
+	 * any more: those of the tree stay. */
+	r->lacks[XATTR_TRUSTED] = true;
 	/* Who opens a file for writing while it is read is waited for. */
 	(void)signal(SIGIO, SIG_IGN);
 	r->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -248,10 +251,12 @@ static int freeze(struct backend *b, bool frozen)
 		return 0;
 	err = restrict_writers(r, frozen ? RAMFILES_NOBODY : RAMFILES_ALL);
 	taken = frozen ? take_all(r) : 0;
+	r->is_frozen = frozen;
 	r->is_still = frozen && err == 0 && taken == 0;
-	if (taken != 0)
-		return taken;
-	return err == -EBUSY ? -ETXTBSY : 0;
+	/* Who has a lease of a file for writing is no better than a writer. */
+	if (taken == -EAGAIN || (taken == 0 && err == -EBUSY))
+		return -ETXTBSY;
+	return taken;
 }
 
 static int drop(struct backend *b, backend_fn *fn, void *ctx)
@@ -266,15 +271,16 @@ static int refuse_all(struct backend *b, backend_fn *fn, void *ctx)
 {
 	struct ramfiles *r = files_of(b);
 	struct flush_waiter *list;
-	int err = 0;
+	int err;
 
 	if (!r->is_ended && !r->read_only) {
-		/* Once they are gone, the tree alone has them. */
+		/* Once they are gone, the tree alone has them.  Who has frozen
+		 * it has been told already what cannot be taken. */
 		err = r->is_still ? 0 : take_all(r);
+		if (err != 0 && err != -EAGAIN && !r->is_frozen)
+			return err;
 		(void)restrict_writers(r, RAMFILES_US);
 	}
-	if (err != 0)
-		return err;
 	r->is_ended = true;
 	r->is_behind = false;
 	list = r->waiters;
