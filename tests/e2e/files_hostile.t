@@ -1,0 +1,79 @@
+#!/bin/sh
+# Files in memory, and whoever means ill or only does what nobody thinks of:
+# whatever is in them, nothing else is lost, and nothing is left behind.
+BACKEND=tmpfs
+. "$(dirname "$0")/lib.sh"
+
+need_root
+
+D=$W/d
+mkdir "$D"
+
+unlock()
+{
+	quick_vault 3 "$1" && "$TAZPOD" unlock -q --passfile "$PASS" "$1" "$D"
+}
+
+# What a vault holds, as its programs find it.
+holds_file()
+{
+	"$TAZPOD" cat --passfile "$PASS" "$2" "$1" 2>/dev/null
+}
+
+## What cannot be saved keeps nothing else from it
+
+too_deep()
+{
+	"$PY" -c 'import os, sys
+os.chdir(sys.argv[1])
+for i in range(1100):
+	os.mkdir("d")
+	os.chdir("d")
+open("deepest", "w").close()' "$1"
+}
+
+V=$W/deep
+unlock "$V"
+too_deep "$D"
+echo precious >"$D/precious"
+run "$TAZPOD" save "$D"
+is "$status" 1 "a folder that no vault can hold is told at a save"
+wait_for 10 holds_file "$V" precious >/dev/null
+is "$(holds_file "$V" precious)" precious "... and all else is saved"
+rm "$D/precious"
+echo late >"$D/late"
+run "$TAZPOD" lock "$D"
+is "$status" 1 "... a lock is refused then"
+daemon=$(daemon_of "$D")
+kill -TERM "$daemon"
+sleep 2
+holds "... and so is one that nobody asks for" is_mounted "$D"
+is "$(holds_file "$V" late)" late "... which saves what it can"
+umount -l "$D"
+sleep 1
+holds "... and after umount -l the guardian goes on" alive "$daemon"
+kill -KILL "$daemon"
+wait_for 10 gone "$daemon"
+
+## Attributes that only who may mount can read
+
+V=$W/trusted
+quick_vault 3 "$V"
+mount_vault "$V" "$D" backend=fuse
+echo text >"$D/f"
+if setfattr -n trusted.tazpod -v kept "$D/f" "$D" 2>"$W/err"; then
+	lock "$D"
+	"$TAZPOD" unlock -q --passfile "$PASS" "$V" "$D"
+	echo more >>"$D/f"
+	chmod 700 "$D/f"
+	"$TAZPOD" save -q "$D"
+	lock "$D"
+	mount_vault "$V" "$D" backend=fuse
+	is "$(getfattr -h --only-values -n trusted.tazpod "$D/f")" kept \
+		"what the guardian may not read of a file stays"
+	is "$(getfattr -h --only-values -n trusted.tazpod "$D")" kept \
+		"... and of the root"
+fi
+lock "$D"
+
+done_testing
