@@ -395,6 +395,11 @@ dev_t ramfiles_device(const struct ramfiles *r)
 	return r->dev;
 }
 
+int ramfiles_mount_id(const struct ramfiles *r)
+{
+	return r->mount_id;
+}
+
 bool ramfiles_is_swappable(const struct ramfiles *r)
 {
 	return r->is_swappable;

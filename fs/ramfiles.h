@@ -74,8 +74,10 @@ int ramfiles_new(struct ramfiles **ret, const struct ramfiles_parts *parts,
 		 const struct ramfiles_options *options,
 		 const struct backend_events *events);
 
-/* Its device number, which its mount is going to have. */
+/* Its device number, and the id that its mount is going to have in mountinfo;
+ * that is -1 before Linux 5.8. */
 dev_t ramfiles_device(const struct ramfiles *r);
+int ramfiles_mount_id(const struct ramfiles *r);
 
 /* May the kernel swap it out?  It was asked not to. */
 bool ramfiles_is_swappable(const struct ramfiles *r);

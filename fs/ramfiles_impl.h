@@ -40,6 +40,7 @@ struct ramfiles {
 	bool is_swappable;
 	bool lacks[XATTR_KINDS]; /* kinds of attributes that it cannot hold */
 	dev_t dev;
+	int mount_id;
 	int root; /* of it: in no namespace once attached */
 	struct known_table known;
 	uint8_t *buf, *old; /* RAMFILES_STEP bytes each, of MEM_BOUNCE */

@@ -83,6 +83,7 @@ static int set_tmpfs(struct ramfiles *r, int fs,
 static int check(struct ramfiles *r, bool is_ramfs)
 {
 	struct statfs fs;
+	struct statx mount;
 	struct stat st;
 
 	if (fstatfs(r->root, &fs) != 0 || fstat(r->root, &st) != 0)
@@ -90,6 +91,10 @@ static int check(struct ramfiles *r, bool is_ramfs)
 	if (fs.f_type != (is_ramfs ? RAMFS_MAGIC : TMPFS_MAGIC))
 		return -ENOTSUP;
 	r->dev = st.st_dev;
+	r->mount_id = -1;
+	if (statx(r->root, "", AT_EMPTY_PATH, STATX_MNT_ID, &mount) == 0 &&
+	    (mount.stx_mask & STATX_MNT_ID) != 0)
+		r->mount_id = (int)mount.stx_mnt_id;
 	return 0;
 }
 
@@ -116,15 +121,9 @@ int ramfiles_make(struct ramfiles *r, const struct ramfiles_options *o)
 	return err;
 }
 
-static int set_read_only(int mount, bool read_only)
+static int set_attributes(int mount, struct mount_attr *attr)
 {
-	struct mount_attr attr = {0};
-
-	if (read_only)
-		attr.attr_set = MOUNT_ATTR_RDONLY;
-	else
-		attr.attr_clr = MOUNT_ATTR_RDONLY;
-	return mount_setattr(mount, "", AT_EMPTY_PATH, &attr, sizeof(attr)) == 0
+	return mount_setattr(mount, "", AT_EMPTY_PATH, attr, sizeof(*attr)) == 0
 		       ? 0
 		       : -errno;
 }
@@ -139,7 +138,10 @@ static int copy_mount(int mount)
 	int copy = open_tree(mount, "",
 			     OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
 				     (unsigned)AT_EMPTY_PATH);
-	int err = copy >= 0 ? set_read_only(copy, false) : -errno;
+	/* What others mount in theirs must not hide files in ours. */
+	struct mount_attr ours = {.attr_clr = MOUNT_ATTR_RDONLY,
+				  .propagation = MS_PRIVATE};
+	int err = copy >= 0 ? set_attributes(copy, &ours) : -errno;
 
 	if (err == 0)
 		return copy;
@@ -150,8 +152,9 @@ static int copy_mount(int mount)
 
 int ramfiles_attach(struct ramfiles *r, int dir)
 {
+	struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
 	char path[32];
-	int err = r->read_only ? set_read_only(r->root, true) : 0, copy;
+	int err = r->read_only ? set_attributes(r->root, &read_only) : 0, copy;
 
 	if (err == 0 &&
 	    move_mount(r->root, "", dir, "",

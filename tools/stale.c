@@ -48,13 +48,6 @@ static int mount_id(int fd)
 	return id;
 }
 
-static const struct mounted *with_id(const struct mounted *list, int id)
-{
-	while (list != NULL && list->id != id)
-		list = list->next;
-	return list;
-}
-
 /*
  * Is the mount with that id ours, and does its daemon listen?  Then it must not
  * be looked at: a daemon that is stopped would let us wait until it goes on.
@@ -67,7 +60,7 @@ static bool is_served(int id)
 
 	if (id < 0 || mounts_read(&list) != 0)
 		return false;
-	m = with_id(list, id);
+	m = mounts_with(list, id);
 	served = m != NULL && control_listens(m->owner, m->dev);
 	mounts_free(list);
 	return served;
@@ -82,7 +75,7 @@ static bool is_files(int id)
 
 	if (mounts_read(&list) != 0)
 		return false;
-	m = with_id(list, id);
+	m = mounts_with(list, id);
 	found = m != NULL && !m->is_fuse;
 	mounts_free(list);
 	return found;
@@ -192,7 +185,7 @@ static int heal_one(const char *dir)
 	if (fd < 0)
 		return 0;
 	err = mounts_read(&list);
-	m = with_id(list, id);
+	m = mounts_with(list, id);
 	if (m != NULL && (m->owner == geteuid() || geteuid() == 0))
 		err = unmount(m, fd);
 	else

@@ -76,4 +76,45 @@ if setfattr -n trusted.tazpod -v kept "$D/f" "$D" 2>"$W/err"; then
 fi
 lock "$D"
 
+## A mount point that is another one by the time it is mounted
+
+if command -v strace >/dev/null && strace -f -o "$W/trace" true 2>/dev/null; then
+	V=$W/race
+	quick_vault 3 "$V"
+	mkdir "$W/victim" "$W/place"
+	strace -f -o "$W/trace" -e trace=fsconfig \
+		-e inject=fsconfig:delay_enter=300000 \
+		"$TAZPODFS" -o "passfile=$PASS" "$V" "$W/place" \
+		2>"$W/err" </dev/null &
+	strace=$!
+	wait_for 20 grep -q fsconfig "$W/trace"
+	mv "$W/place" "$W/place.old"
+	ln -s victim "$W/place"
+	fails "a link that takes the mount point's place is not followed" \
+		wait "$strace"
+	is "$(our_mounts)" "" "... and nothing is left mounted anywhere"
+	rm "$W/place"
+fi
+
+## A mount that is there twice, as its parent is
+
+mkdir "$W/twice" "$W/twice/d"
+mount -t tmpfs tazpod-e2e "$W/twice" && mount --make-shared "$W/twice"
+mkdir "$W/twice/a" "$W/twice/a/d"
+mount --bind "$W/twice/a" "$W/twice/a"
+V=$W/shared
+quick_vault 3 "$V"
+holds "a mount that shows up in two places is known" \
+	"$TAZPOD" unlock -q --passfile "$PASS" "$V" "$W/twice/a/d"
+T=$W/twice/a/d
+mkdir "$T/sub"
+echo hidden >"$T/sub/f"
+mount -t tmpfs tazpod-e2e "$T/sub"
+echo seen >"$T/g"
+"$TAZPOD" save -q "$T"
+is "$(holds_file "$V" sub/f)" hidden "... what somebody mounts in it hides nothing"
+umount "$T/sub"
+holds "... and it is locked" lock "$T"
+umount "$W/twice/a" "$W/twice"
+
 done_testing
