@@ -333,6 +333,8 @@ static void end(struct backend *b)
 	struct ramfiles *r = files_of(b);
 
 	stop(b);
+	if (r->sign >= 0)
+		(void)close(r->sign);
 	if (r->root >= 0)
 		(void)close(r->root);
 	known_free(&r->known);
@@ -374,7 +376,7 @@ int ramfiles_new(struct ramfiles **ret, const struct ramfiles_parts *parts,
 	r->counts_use = o->counts_use;
 	/* Who is shown permissions of our own has no lists (fuse_xattr.c). */
 	r->lacks[XATTR_ACL] = o->view.set_umask;
-	r->root = r->inotify = r->timer = -1;
+	r->root = r->sign = r->inotify = r->timer = -1;
 	r->buf = mem_alloc_in(MEM_BOUNCE, RAMFILES_STEP);
 	r->old = mem_alloc_in(MEM_BOUNCE, RAMFILES_STEP);
 	if (r->buf != NULL && r->old != NULL)

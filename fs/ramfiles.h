@@ -18,6 +18,7 @@
 #include "loop.h"
 #include "tree.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct ramfiles;
@@ -87,6 +88,13 @@ bool ramfiles_is_swappable(const struct ramfiles *r);
  * error, which is move_mount(2)'s or open_tree(2)'s.
  */
 int ramfiles_attach(struct ramfiles *r, int dir);
+
+/*
+ * Does the process live that has made the filesystem with the root that path
+ * names?  It has a lock on that folder, which says so in every namespace.  True
+ * if that cannot be found out.
+ */
+bool ramfiles_is_guarded(const char *path);
 
 /* It as a backend. */
 struct backend *ramfiles_backend(struct ramfiles *r);

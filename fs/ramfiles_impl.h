@@ -42,6 +42,7 @@ struct ramfiles {
 	dev_t dev;
 	int mount_id;
 	int root; /* of it: in no namespace once attached */
+	int sign; /* the same, with a lock: that this process lives */
 	struct known_table known;
 	uint8_t *buf, *old; /* RAMFILES_STEP bytes each, of MEM_BOUNCE */
 	/* Watching. */

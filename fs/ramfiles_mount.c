@@ -150,11 +150,62 @@ static int copy_mount(int mount)
 	return err;
 }
 
+/*
+ * Locks for reading can be had on a folder, and none that they are in the way
+ * of.
+ */
+static const struct flock sign = {.l_whence = SEEK_SET,
+				  .l_start = 0x7a70, /* nobody else's */
+				  .l_len = 1};
+
+static int give_sign(struct ramfiles *r)
+{
+	struct flock lock = sign;
+
+	lock.l_type = F_RDLCK;
+	r->sign = openat(r->root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return r->sign >= 0 && fcntl(r->sign, F_OFD_SETLK, &lock) == 0 ? 0
+								       : -errno;
+}
+
+bool ramfiles_is_guarded(const char *path)
+{
+	struct flock lock = sign;
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool guarded;
+
+	/* Whether it could be had for writing may be asked all the same. */
+	lock.l_type = F_WRLCK;
+	guarded = fd < 0 || fcntl(fd, F_OFD_GETLK, &lock) != 0 ||
+		  lock.l_type != F_UNLCK;
+	if (fd >= 0)
+		(void)close(fd);
+	return guarded;
+}
+
+/* Keep a copy of the mount that is attached, and say that it is kept. */
+static int copy_guarded(struct ramfiles *r)
+{
+	int copy = copy_mount(r->root), attached = r->root, err;
+
+	if (copy < 0)
+		return copy;
+	r->root = copy;
+	err = give_sign(r);
+	if (err != 0) {
+		r->root = attached;
+		(void)close(copy);
+		return err;
+	}
+	(void)close(attached);
+	return 0;
+}
+
 int ramfiles_attach(struct ramfiles *r, int dir)
 {
 	struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
 	char path[32];
-	int err = r->read_only ? set_attributes(r->root, &read_only) : 0, copy;
+	int err = r->read_only ? set_attributes(r->root, &read_only) : 0;
 
 	if (err == 0 &&
 	    move_mount(r->root, "", dir, "",
@@ -162,13 +213,10 @@ int ramfiles_attach(struct ramfiles *r, int dir)
 		err = -errno;
 	if (err != 0)
 		return err;
-	copy = copy_mount(r->root);
-	if (copy < 0) {
-		(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", r->root);
-		(void)umount2(path, MNT_DETACH);
-		return copy;
-	}
-	(void)close(r->root);
-	r->root = copy;
-	return 0;
+	err = copy_guarded(r);
+	if (err == 0)
+		return 0;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", r->root);
+	(void)umount2(path, MNT_DETACH);
+	return err;
 }

@@ -3,6 +3,7 @@
 
 #include "control.h"
 #include "detach.h"
+#include "fs/ramfiles.h"
 #include "rundir.h"
 #include "utab.h"
 
@@ -66,17 +67,20 @@ static bool is_served(int id)
 	return served;
 }
 
-/* Is the mount with that id ours, and files in memory? */
-static bool is_files(int id)
+/* Is the mount with that id, which fd is in, of files in memory that nobody
+ * guards?  Its daemon may listen where this process does not know. */
+static bool is_unguarded(int id, int fd)
 {
 	struct mounted *list = NULL;
 	const struct mounted *m;
+	char path[32];
 	bool found;
 
 	if (mounts_read(&list) != 0)
 		return false;
 	m = mounts_with(list, id);
-	found = m != NULL && !m->is_fuse;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	found = m != NULL && !m->is_fuse && !ramfiles_is_guarded(path);
 	mounts_free(list);
 	return found;
 }
@@ -101,8 +105,8 @@ static int open_dead(const char *dir, int *id)
 	int fd = open(dir, O_PATH | O_CLOEXEC);
 
 	*id = fd >= 0 ? mount_id(fd) : -1;
-	if (*id >= 0 &&
-	    (is_served(*id) || (!stale_is_disconnected(fd) && !is_files(*id))))
+	if (*id >= 0 && (is_served(*id) || (!stale_is_disconnected(fd) &&
+					    !is_unguarded(*id, fd))))
 		*id = -1;
 	if (fd >= 0 && *id < 0) {
 		(void)close(fd);

@@ -117,4 +117,25 @@ umount "$T/sub"
 holds "... and it is locked" lock "$T"
 umount "$W/twice/a" "$W/twice"
 
+## Whoever cannot find the guardian
+
+V=$W/elsewhere
+unlock "$V"
+echo text >"$D/f"
+daemon=$(daemon_of "$D")
+quick_vault 3 "$W/other"
+# somewhere_else COMMAND...: as somebody with another run-time folder.
+somewhere_else()
+{
+	XDG_RUNTIME_DIR=$W/home "$@"
+}
+fails "a guardian that listens elsewhere is not taken for dead by an unlock" \
+	somewhere_else "$TAZPOD" unlock -q --passfile "$PASS" "$W/other" "$D"
+fails "... nor by a lock" somewhere_else "$TAZPOD" lock "$D"
+is "$(cat "$D/f")" text "... and its mount stays"
+kill_daemon "$daemon"
+holds "... until it is dead" \
+	somewhere_else "$TAZPOD" unlock -q --passfile "$PASS" "$W/other" "$D"
+somewhere_else "$TAZPOD" lock -q "$D"
+
 done_testing
