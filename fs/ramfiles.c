@@ -286,6 +286,9 @@ static int refuse_all(struct backend *b, backend_fn *fn, void *ctx)
 	list = r->waiters;
 	r->waiters = NULL;
 	ramfiles_wipe(r);
+	/* Who has it in another namespace could put there what nobody saves. */
+	if (!r->read_only)
+		(void)restrict_writers(r, RAMFILES_NOBODY);
 	/* All that they could wait for is in the tree. */
 	tell(list, 0);
 	fn(ctx);

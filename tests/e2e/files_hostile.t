@@ -138,4 +138,42 @@ holds "... until it is dead" \
 	somewhere_else "$TAZPOD" unlock -q --passfile "$PASS" "$W/other" "$D"
 somewhere_else "$TAZPOD" lock -q "$D"
 
+## Whoever has it elsewhere cannot write to what nobody saves any more
+
+# Make names, from a descriptor of the folder, for SECONDS; print what failed
+# once and then did not.
+cat >"$W/names.py" <<'END'
+import os, sys, time
+d = os.open(sys.argv[1], os.O_RDONLY)
+open(sys.argv[3], "w").close()
+end = time.time() + float(sys.argv[2])
+refused = accepted = n = 0
+while time.time() < end:
+	n += 1
+	try:
+		os.close(os.open("n%d" % n, os.O_CREAT | os.O_WRONLY, dir_fd=d))
+		accepted += refused > 0
+	except OSError:
+		refused += 1
+		time.sleep(0.001)
+	time.sleep(0.0003)
+print("refused" if refused else "never refused", accepted)
+END
+mkdir "$W/bound"
+for how in bind move; do
+	V=$W/$how
+	unlock "$V"
+	head -c 20000000 /dev/urandom >"$D/big"
+	daemon=$(daemon_of "$D")
+	mount --"$how" "$D" "$W/bound"
+	"$PY" "$W/names.py" "$W/bound" 4 "$W/begun" >"$W/names" &
+	names=$!
+	wait_for 10 test -e "$W/begun"
+	kill -TERM "$daemon"
+	wait "$names"
+	wait_for 10 gone "$daemon"
+	is "$(cat "$W/names")" "refused 0" "--$how: what is locked takes nothing more"
+	rm "$W/begun"
+done
+
 done_testing
