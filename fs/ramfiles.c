@@ -177,7 +177,8 @@ static int serve(struct backend *b, struct saver *saver)
 	int err;
 
 	(void)saver;
-	/* They take CAP_SYS_ADMIN to be seen, which is given up by now. */
+	/* The kernel shows them to who may mount, which this process may not
+	 * any more: those of the tree stay. */
 	r->lacks[XATTR_TRUSTED] = true;
 	/* Who opens a file for writing while it is read is waited for. */
 	(void)signal(SIGIO, SIG_IGN);
@@ -250,10 +251,12 @@ static int freeze(struct backend *b, bool frozen)
 		return 0;
 	err = restrict_writers(r, frozen ? RAMFILES_NOBODY : RAMFILES_ALL);
 	taken = frozen ? take_all(r) : 0;
+	r->is_frozen = frozen;
 	r->is_still = frozen && err == 0 && taken == 0;
-	if (taken != 0)
-		return taken;
-	return err == -EBUSY ? -ETXTBSY : 0;
+	/* Who has a lease of a file for writing is no better than a writer. */
+	if (taken == -EAGAIN || (taken == 0 && err == -EBUSY))
+		return -ETXTBSY;
+	return taken;
 }
 
 static int drop(struct backend *b, backend_fn *fn, void *ctx)
@@ -268,20 +271,24 @@ static int refuse_all(struct backend *b, backend_fn *fn, void *ctx)
 {
 	struct ramfiles *r = files_of(b);
 	struct flush_waiter *list;
-	int err = 0;
+	int err;
 
 	if (!r->is_ended && !r->read_only) {
-		/* Once they are gone, the tree alone has them. */
+		/* Once they are gone, the tree alone has them.  Who has frozen
+		 * it has been told already what cannot be taken. */
 		err = r->is_still ? 0 : take_all(r);
+		if (err != 0 && err != -EAGAIN && !r->is_frozen)
+			return err;
 		(void)restrict_writers(r, RAMFILES_US);
 	}
-	if (err != 0)
-		return err;
 	r->is_ended = true;
 	r->is_behind = false;
 	list = r->waiters;
 	r->waiters = NULL;
 	ramfiles_wipe(r);
+	/* Who has it in another namespace could put there what nobody saves. */
+	if (!r->read_only)
+		(void)restrict_writers(r, RAMFILES_NOBODY);
 	/* All that they could wait for is in the tree. */
 	tell(list, 0);
 	fn(ctx);
@@ -329,6 +336,8 @@ static void end(struct backend *b)
 	struct ramfiles *r = files_of(b);
 
 	stop(b);
+	if (r->sign >= 0)
+		(void)close(r->sign);
 	if (r->root >= 0)
 		(void)close(r->root);
 	known_free(&r->known);
@@ -370,7 +379,7 @@ int ramfiles_new(struct ramfiles **ret, const struct ramfiles_parts *parts,
 	r->counts_use = o->counts_use;
 	/* Who is shown permissions of our own has no lists (fuse_xattr.c). */
 	r->lacks[XATTR_ACL] = o->view.set_umask;
-	r->root = r->inotify = r->timer = -1;
+	r->root = r->sign = r->inotify = r->timer = -1;
 	r->buf = mem_alloc_in(MEM_BOUNCE, RAMFILES_STEP);
 	r->old = mem_alloc_in(MEM_BOUNCE, RAMFILES_STEP);
 	if (r->buf != NULL && r->old != NULL)
@@ -389,6 +398,11 @@ int ramfiles_new(struct ramfiles **ret, const struct ramfiles_parts *parts,
 dev_t ramfiles_device(const struct ramfiles *r)
 {
 	return r->dev;
+}
+
+int ramfiles_mount_id(const struct ramfiles *r)
+{
+	return r->mount_id;
 }
 
 bool ramfiles_is_swappable(const struct ramfiles *r)

@@ -18,6 +18,7 @@
 #include "loop.h"
 #include "tree.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct ramfiles;
@@ -74,8 +75,10 @@ int ramfiles_new(struct ramfiles **ret, const struct ramfiles_parts *parts,
 		 const struct ramfiles_options *options,
 		 const struct backend_events *events);
 
-/* Its device number, which its mount is going to have. */
+/* Its device number, and the id that its mount is going to have in mountinfo;
+ * that is -1 before Linux 5.8. */
 dev_t ramfiles_device(const struct ramfiles *r);
+int ramfiles_mount_id(const struct ramfiles *r);
 
 /* May the kernel swap it out?  It was asked not to. */
 bool ramfiles_is_swappable(const struct ramfiles *r);
@@ -85,6 +88,13 @@ bool ramfiles_is_swappable(const struct ramfiles *r);
  * error, which is move_mount(2)'s or open_tree(2)'s.
  */
 int ramfiles_attach(struct ramfiles *r, int dir);
+
+/*
+ * Does the process live that has made the filesystem with the root that path
+ * names?  It has a lock on that folder, which says so in every namespace.  True
+ * if that cannot be found out.
+ */
+bool ramfiles_is_guarded(const char *path);
 
 /* It as a backend. */
 struct backend *ramfiles_backend(struct ramfiles *r);

@@ -89,6 +89,26 @@ static int take_entry(struct collect *c, struct find *f, const struct node *was)
 	return S_ISDIR(f->st.st_mode) ? take_folder(c, f) : ramfiles_take(c, f);
 }
 
+/*
+ * What cannot be taken, whyever, must not keep all the rest from being saved:
+ * it stays as it was.  Only without memory nothing can be done.
+ */
+static int pass_over(struct collect *c, const struct find *f, int err)
+{
+	if (err == -ENOMEM)
+		return err;
+	/* One name twice: it was made again while its folder was listed. */
+	if (err == -EEXIST) {
+		c->r->has_moved = true;
+		return 0;
+	}
+	c->failed = c->failed != 0 ? c->failed : err;
+	if (!S_ISDIR(f->st.st_mode))
+		return ramfiles_put_off(c, f);
+	c->has_missed = c->is_unsettled = true;
+	return 0;
+}
+
 /* Put the names in fd, a folder that was was, into dir. */
 static int walk_folder(struct collect *c, int fd, struct node *dir,
 		       const struct node *was)
@@ -121,6 +141,8 @@ static int walk_folder(struct collect *c, int fd, struct node *dir,
 
 		if (strcmp(f.name, ".") != 0 && strcmp(f.name, "..") != 0)
 			err = take_entry(c, &f, was);
+		if (err != 0)
+			err = pass_over(c, &f, err);
 	}
 	(void)closedir(d);
 	c->differs =
@@ -264,8 +286,23 @@ static int begin(struct collect *c)
 	err = c->found != NULL ? tree_new(&c->tree, &none,
 					  &tree_node(old, TREE_ROOT)->attr)
 			       : -ENOMEM;
-	c->differs = c->is_unsettled = false;
+	c->differs = c->is_unsettled = c->has_missed = false;
+	c->failed = 0;
 	return err;
+}
+
+static int take_root_xattrs(struct collect *c, int fd, struct node *root,
+			    const struct node *was)
+{
+	int err = tree_adopt_xattrs(c->tree, root, was);
+
+	if (err == 0)
+		err = ramfiles_read_xattrs(c->r, c->tree, fd, ".", root,
+					   &c->differs);
+	if (err == 0 || err == -ENOMEM)
+		return err;
+	c->failed = err;
+	return 0;
 }
 
 /* The root is there already; everything else is found in it. */
@@ -284,8 +321,7 @@ static int walk_root(struct collect *c)
 	if (err == 0)
 		err = walk_folder(c, fd, root, was);
 	if (err == 0)
-		err = ramfiles_read_xattrs(c->r, c->tree, fd, ".", root,
-					   &c->differs);
+		err = take_root_xattrs(c, fd, root, was);
 	if (err == 0)
 		err = ramfiles_set_attributes(c, &f, root);
 	if (fd >= 0)
@@ -333,7 +369,7 @@ int ramfiles_collect(struct ramfiles *r, const struct ramfiles_walk *how,
 		drop(&c);
 		err = walk(&c, &is_clean);
 	}
-	if (err == 0 && !is_clean)
+	if (err == 0 && (!is_clean || c.has_missed))
 		err = keep_all_missed(&c);
 	if (err == 0)
 		err = replace(&c);
@@ -342,5 +378,5 @@ int ramfiles_collect(struct ramfiles *r, const struct ramfiles_walk *how,
 	if (*settled)
 		memset(r->suspects, 0, sizeof(r->suspects));
 	drop(&c);
-	return err;
+	return err == 0 ? c.failed : err;
 }

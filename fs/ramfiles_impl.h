@@ -40,15 +40,19 @@ struct ramfiles {
 	bool is_swappable;
 	bool lacks[XATTR_KINDS]; /* kinds of attributes that it cannot hold */
 	dev_t dev;
+	int mount_id;
 	int root; /* of it: in no namespace once attached */
+	int sign; /* the same, with a lock: that this process lives */
 	struct known_table known;
 	uint8_t *buf, *old; /* RAMFILES_STEP bytes each, of MEM_BOUNCE */
 	/* Watching. */
 	int inotify, timer;
 	bool is_behind;	   /* something has changed since the last walk */
 	bool has_moved;	   /* a name has, or that cannot be known */
+	bool has_come;	   /* a name has, since the walk has begun */
 	bool is_unwatched; /* some folder could not be watched */
-	bool is_still; /* nobody can write to it, and the tree has it all */
+	bool is_frozen;	   /* nobody is to write to it */
+	bool is_still;	   /* nobody can write to it, and the tree has it all */
 	bool is_ended;
 	/* Names that were written to: before the walk under way, or since it
 	 * settled last; and after it has begun. */
@@ -81,8 +85,9 @@ struct ramfiles_walk {
 
 /*
  * ramfiles_collect.c: make the tree what the files are.  *settled: nothing had
- * to be left as it was.  *changed: the tree is another one now.  0, or -errno,
- * and the tree is as before.
+ * to be left as it was.  *changed: the tree is another one now.  0; or -errno:
+ * of something that could not be taken, and stays as it was; or -ENOMEM, and
+ * then all of the tree may be as before.
  */
 int ramfiles_collect(struct ramfiles *r, const struct ramfiles_walk *walk,
 		     bool *settled, bool *changed);

@@ -83,6 +83,7 @@ static int set_tmpfs(struct ramfiles *r, int fs,
 static int check(struct ramfiles *r, bool is_ramfs)
 {
 	struct statfs fs;
+	struct statx mount;
 	struct stat st;
 
 	if (fstatfs(r->root, &fs) != 0 || fstat(r->root, &st) != 0)
@@ -90,6 +91,10 @@ static int check(struct ramfiles *r, bool is_ramfs)
 	if (fs.f_type != (is_ramfs ? RAMFS_MAGIC : TMPFS_MAGIC))
 		return -ENOTSUP;
 	r->dev = st.st_dev;
+	r->mount_id = -1;
+	if (statx(r->root, "", AT_EMPTY_PATH, STATX_MNT_ID, &mount) == 0 &&
+	    (mount.stx_mask & STATX_MNT_ID) != 0)
+		r->mount_id = (int)mount.stx_mnt_id;
 	return 0;
 }
 
@@ -116,15 +121,9 @@ int ramfiles_make(struct ramfiles *r, const struct ramfiles_options *o)
 	return err;
 }
 
-static int set_read_only(int mount, bool read_only)
+static int set_attributes(int mount, struct mount_attr *attr)
 {
-	struct mount_attr attr = {0};
-
-	if (read_only)
-		attr.attr_set = MOUNT_ATTR_RDONLY;
-	else
-		attr.attr_clr = MOUNT_ATTR_RDONLY;
-	return mount_setattr(mount, "", AT_EMPTY_PATH, &attr, sizeof(attr)) == 0
+	return mount_setattr(mount, "", AT_EMPTY_PATH, attr, sizeof(*attr)) == 0
 		       ? 0
 		       : -errno;
 }
@@ -139,7 +138,10 @@ static int copy_mount(int mount)
 	int copy = open_tree(mount, "",
 			     OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
 				     (unsigned)AT_EMPTY_PATH);
-	int err = copy >= 0 ? set_read_only(copy, false) : -errno;
+	/* What others mount in theirs must not hide files in ours. */
+	struct mount_attr ours = {.attr_clr = MOUNT_ATTR_RDONLY,
+				  .propagation = MS_PRIVATE};
+	int err = copy >= 0 ? set_attributes(copy, &ours) : -errno;
 
 	if (err == 0)
 		return copy;
@@ -148,10 +150,62 @@ static int copy_mount(int mount)
 	return err;
 }
 
+/*
+ * Locks for reading can be had on a folder, and none that they are in the way
+ * of.
+ */
+static const struct flock sign = {.l_whence = SEEK_SET,
+				  .l_start = 0x7a70, /* nobody else's */
+				  .l_len = 1};
+
+static int give_sign(struct ramfiles *r)
+{
+	struct flock lock = sign;
+
+	lock.l_type = F_RDLCK;
+	r->sign = openat(r->root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return r->sign >= 0 && fcntl(r->sign, F_OFD_SETLK, &lock) == 0 ? 0
+								       : -errno;
+}
+
+bool ramfiles_is_guarded(const char *path)
+{
+	struct flock lock = sign;
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool guarded;
+
+	/* Whether it could be had for writing may be asked all the same. */
+	lock.l_type = F_WRLCK;
+	guarded = fd < 0 || fcntl(fd, F_OFD_GETLK, &lock) != 0 ||
+		  lock.l_type != F_UNLCK;
+	if (fd >= 0)
+		(void)close(fd);
+	return guarded;
+}
+
+/* Keep a copy of the mount that is attached, and say that it is kept. */
+static int copy_guarded(struct ramfiles *r)
+{
+	int copy = copy_mount(r->root), attached = r->root, err;
+
+	if (copy < 0)
+		return copy;
+	r->root = copy;
+	err = give_sign(r);
+	if (err != 0) {
+		r->root = attached;
+		(void)close(copy);
+		return err;
+	}
+	(void)close(attached);
+	return 0;
+}
+
 int ramfiles_attach(struct ramfiles *r, int dir)
 {
+	struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
 	char path[32];
-	int err = r->read_only ? set_read_only(r->root, true) : 0, copy;
+	int err = r->read_only ? set_attributes(r->root, &read_only) : 0;
 
 	if (err == 0 &&
 	    move_mount(r->root, "", dir, "",
@@ -159,13 +213,10 @@ int ramfiles_attach(struct ramfiles *r, int dir)
 		err = -errno;
 	if (err != 0)
 		return err;
-	copy = copy_mount(r->root);
-	if (copy < 0) {
-		(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", r->root);
-		(void)umount2(path, MNT_DETACH);
-		return copy;
-	}
-	(void)close(r->root);
-	r->root = copy;
-	return 0;
+	err = copy_guarded(r);
+	if (err == 0)
+		return 0;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", r->root);
+	(void)umount2(path, MNT_DETACH);
+	return err;
 }

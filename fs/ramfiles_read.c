@@ -171,24 +171,52 @@ static int read_twice(struct reading *f, struct stat *st)
 	return err != 0 ? err : result;
 }
 
+/*
+ * While nobody can write to it.  If that takes too long, as when this process
+ * was stopped, the kernel takes the lease away.
+ */
+static int read_leased(struct reading *f, const struct stat *st)
+{
+	int err = take_all(f, (uint64_t)st->st_size);
+	struct stat now;
+
+	if (err == 0 && fstat(f->fd, &now) != 0)
+		err = -errno;
+	(void)fcntl(f->fd, F_SETLEASE, F_UNLCK);
+	if (err != 0)
+		return err;
+	return is_same(st, &now) ? READ_DONE : READ_TORN;
+}
+
+static int read_unleased(struct reading *f, struct stat *st, bool is_patient)
+{
+	int result = READ_TORN;
+
+	if (!is_patient || is_quiet(st))
+		result = read_twice(f, st);
+	return result == READ_TORN && !is_patient ? READ_DONE : result;
+}
+
 static int read_file(struct reading *f, struct stat *st, bool is_patient)
 {
 	const bool leased = fcntl(f->fd, F_SETLEASE, F_RDLCK) == 0;
-	int result;
+	int result = READ_TORN;
 
 	if (fstat(f->fd, st) != 0)
 		return -errno;
-	if (leased) {
-		result = take_all(f, (uint64_t)st->st_size);
-		(void)fcntl(f->fd, F_SETLEASE, F_UNLCK);
-	} else if (is_patient && !is_quiet(st)) {
-		result = READ_TORN;
-	} else {
-		result = read_twice(f, st);
-		if (result == READ_TORN && !is_patient)
-			result = READ_DONE;
-	}
-	return result;
+	if (leased)
+		result = read_leased(f, st);
+	return result == READ_TORN ? read_unleased(f, st, is_patient) : result;
+}
+
+static int open_failed(int err, const struct ramfiles_walk *walk)
+{
+	if (err == ENOENT || err == ELOOP || err == ENXIO)
+		return READ_GONE;
+	/* Somebody has a lease of it for writing, and is told to let go. */
+	if (err == EWOULDBLOCK && walk->is_patient)
+		return READ_TORN;
+	return -err;
 }
 
 int ramfiles_read(struct ramfiles *r, struct tree *t, int dir, const char *name,
@@ -204,9 +232,7 @@ int ramfiles_read(struct ramfiles *r, struct tree *t, int dir, const char *name,
 		      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY |
 			      O_CLOEXEC);
 	if (f.fd < 0)
-		return errno == ENOENT || errno == ELOOP || errno == ENXIO
-			       ? READ_GONE
-			       : -errno;
+		return open_failed(errno, walk);
 	if (fstat(f.fd, st) != 0)
 		result = -errno;
 	else if (S_ISREG(st->st_mode) && st->st_ino == ino)

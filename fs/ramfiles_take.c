@@ -137,17 +137,18 @@ int ramfiles_take_xattrs(struct collect *c, const struct find *f,
 				    &c->differs);
 }
 
-/* Leave f as the old tree has it, or out, until it can be read whole. */
-static int put_off(struct collect *c, const struct find *f, struct node *n)
+int ramfiles_put_off(struct collect *c, const struct find *f)
 {
 	const struct node *like = f->was != NULL ? f->was : f->as;
 	struct known k, *added;
+	struct node *n;
 	int err;
 
 	c->is_unsettled = true;
-	err = tree_unlink(c->tree, f->parent, f->name);
-	if (err != 0 || like == NULL || !S_ISREG(like->attr.mode))
-		return err;
+	/* It may not even have been begun. */
+	(void)tree_unlink(c->tree, f->parent, f->name);
+	if (like == NULL || S_ISDIR(like->attr.mode))
+		return 0;
 	err = tree_adopt(&n, c->tree, f->parent, f->name, like);
 	if (err != 0 || f->seen == NULL)
 		return err;
@@ -171,7 +172,7 @@ static int take_file(struct collect *c, struct find *f)
 		result = ramfiles_read(c->r, c->tree, f->dir, f->name, n,
 				       &f->st, c->walk, &c->differs);
 	if (result == READ_TORN)
-		return put_off(c, f, n);
+		return ramfiles_put_off(c, f);
 	if (result == READ_GONE)
 		return tree_unlink(c->tree, f->parent, f->name);
 	if (result < 0)

@@ -16,6 +16,8 @@ struct collect {
 	/* For each of them where it is known, or NULL: not needed so far. */
 	const struct known **known_as;
 	bool differs, is_unsettled;
+	int failed;	 /* why something could not be taken: -errno; or 0 */
+	bool has_missed; /* it was a folder, with whatever is in it */
 };
 
 /* One name that was come upon. */
@@ -29,6 +31,12 @@ struct find {
 	int watch;		  /* of its folder */
 	struct stat st;
 };
+
+/*
+ * Leave f, which is no folder, as the old tree has it, or out, until it can be
+ * read.  0 or -errno.
+ */
+int ramfiles_put_off(struct collect *c, const struct find *f);
 
 /*
  * Put f, which is no folder, into the new tree, as it is, or, if it cannot be

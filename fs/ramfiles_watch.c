@@ -60,7 +60,7 @@ bool ramfiles_is_suspect(const struct ramfiles *r, int watch, const char *name)
 
 void ramfiles_begin_hearing(struct ramfiles *r)
 {
-	r->has_moved = r->is_behind = false;
+	r->has_moved = r->has_come = r->is_behind = false;
 	for (size_t i = 0; i < sizeof(r->suspects); i++)
 		r->suspects[i] |= r->written[i];
 	memset(r->written, 0, sizeof(r->written));
@@ -72,8 +72,14 @@ static void take(struct ramfiles *r, const struct inotify_event *e, bool own)
 
 	if (!own && (e->mask & use) != 0)
 		r->uses++;
-	if ((e->mask & (IN_MOVE | IN_Q_OVERFLOW)) != 0)
+	/* A second name, and then the end of the first, is a move as well. */
+	if ((e->mask & (IN_MOVE | IN_Q_OVERFLOW)) != 0 ||
+	    ((e->mask & IN_DELETE) != 0 && r->has_come))
 		r->has_moved = true;
+	r->has_come = r->has_come || (e->mask & IN_CREATE) != 0;
+	/* Who has been written to is not known then. */
+	if ((e->mask & IN_Q_OVERFLOW) != 0)
+		memset(r->written, 0xff, sizeof(r->written));
 	if ((e->mask & (IN_MODIFY | IN_CLOSE_WRITE)) != 0 && e->len > 0) {
 		const unsigned bit = bit_of(e->wd, e->name);
 

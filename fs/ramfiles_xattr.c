@@ -48,6 +48,18 @@ static bool is_lack(int err)
 	return err == EOPNOTSUPP || err == EPERM || err == EINVAL;
 }
 
+/* Could it be there, if it had it? */
+static bool can_have(const struct ramfiles *r, const struct node *n,
+		     const char *name)
+{
+	const enum xattr_kind kind = ramfiles_xattr_kind(name);
+
+	if (kind == XATTR_USER && !S_ISREG(n->attr.mode) &&
+	    !S_ISDIR(n->attr.mode))
+		return false;
+	return kind != XATTR_KINDS && !r->lacks[kind];
+}
+
 int ramfiles_write_xattrs(struct ramfiles *r, int dir, const char *name,
 			  const struct node *n)
 {
@@ -55,14 +67,12 @@ int ramfiles_write_xattrs(struct ramfiles *r, int dir, const char *name,
 
 	path_of(path, dir, name);
 	for (const struct xattr *x = n->xattrs; x != NULL; x = x->next) {
-		const enum xattr_kind kind = ramfiles_xattr_kind(x->name);
-
-		if (kind == XATTR_KINDS || r->lacks[kind] ||
+		if (!can_have(r, n, x->name) ||
 		    lsetxattr(path, x->name, x->value, x->len, 0) == 0)
 			continue;
 		if (!is_lack(errno))
 			return -errno;
-		r->lacks[kind] = true;
+		r->lacks[ramfiles_xattr_kind(x->name)] = true;
 	}
 	return 0;
 }
@@ -93,10 +103,7 @@ static void remove_rest(struct ramfiles *r, struct tree *t, struct node *n,
 	struct xattr *x = n->xattrs;
 
 	while (x != NULL) {
-		const enum xattr_kind kind = ramfiles_xattr_kind(x->name);
-
-		if (kind == XATTR_KINDS || r->lacks[kind] ||
-		    is_among(x->name, names, len)) {
+		if (!can_have(r, n, x->name) || is_among(x->name, names, len)) {
 			x = x->next;
 			continue;
 		}
@@ -123,6 +130,12 @@ static int take_one(struct tree *t, struct node *n, const char *path,
 	return set_one(t, n, name, &v);
 }
 
+/* What cannot be listed is not what is not there. */
+static int list_failed(int err)
+{
+	return err == EOPNOTSUPP || err == ENOENT ? 0 : -err;
+}
+
 int ramfiles_read_xattrs(struct ramfiles *r, struct tree *t, int dir,
 			 const char *name, struct node *n, bool *differs)
 {
@@ -138,8 +151,11 @@ int ramfiles_read_xattrs(struct ramfiles *r, struct tree *t, int dir,
 	if (names == NULL)
 		return -ENOMEM;
 	len = llistxattr(path, names, XATTR_LIST_MAX);
-	if (len < 0)
-		len = 0;
+	if (len < 0) {
+		err = list_failed(errno);
+		mem_free(names);
+		return err;
+	}
 	for (const char *p = names; err == 0 && p < names + len;
 	     p += strlen(p) + 1)
 		if (ramfiles_xattr_kind(p) != XATTR_KINDS)

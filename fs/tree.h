@@ -232,6 +232,9 @@ ssize_t tree_copy(struct tree *t, const struct tree_range *from,
 int tree_adopt(struct node **ret, struct tree *t, struct node *dir,
 	       const char *name, const struct node *like);
 
+/* Give n all extended attributes of like, as above.  -ENOSPC or -ENOMEM. */
+int tree_adopt_xattrs(struct tree *t, struct node *n, const struct node *like);
+
 /*
  * Let t hold what with holds, and with what t held.  t keeps the limits that
  * its usage tells; and its count of changes, but for one more if it differs.

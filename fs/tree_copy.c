@@ -10,7 +10,7 @@ enum {
 	ALL = SET_MODE | SET_UID | SET_GID | ALL_TIMES
 };
 
-static int adopt_xattrs(struct tree *t, struct node *n, const struct node *like)
+int tree_adopt_xattrs(struct tree *t, struct node *n, const struct node *like)
 {
 	int err = 0;
 
@@ -48,7 +48,7 @@ int tree_adopt(struct node **ret, struct tree *t, struct node *dir,
 
 	if (err != 0)
 		return err;
-	err = adopt_xattrs(t, n, like);
+	err = tree_adopt_xattrs(t, n, like);
 	if (err == 0 && S_ISREG(like->attr.mode))
 		err = adopt_body(t, n, like);
 	if (err == 0)

@@ -264,7 +264,8 @@ static int find_mount(struct daemon *d)
 
 	/* Another vault may be mounted over it already. */
 	if (err == 0)
-		ours = mounts_at(m, d->parts->dir);
+		ours = d->mount_id >= 0 ? mounts_with(m, d->mount_id)
+					: mounts_at(m, d->parts->dir);
 	while (ours != NULL &&
 	       strcmp(ours->vault, store_path(d->vault.store)) != 0)
 		ours = mounts_at(ours->next, d->parts->dir);

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,17 +145,43 @@ static void raise_limit(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/*
+ * The mount point.  Its path has no links in it, and was seen to be a folder;
+ * who may write to one above could have put a link in its place since.
+ */
+static int open_place(const char *dir)
+{
+	int fd = open(dir, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	char link[32], path[PATH_MAX];
+	ssize_t len;
+
+	if (fd < 0)
+		return -errno;
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	len = readlink(link, path, sizeof(path) - 1);
+	if (len >= 0)
+		path[len] = '\0';
+	if (len >= 0 && strcmp(path, dir) == 0)
+		return fd;
+	(void)close(fd);
+	return -ESTALE;
+}
+
 /* Without somebody who listens, others would take it for a dead one. */
 static int attach(struct daemon *d, struct ramfiles *r)
 {
 	const struct control_ops control = daemon_ops(d);
-	int dir = open(d->parts->dir, O_PATH | O_DIRECTORY | O_CLOEXEC), err;
+	int dir = open_place(d->parts->dir), err;
 
 	if (dir < 0)
-		return -errno;
+		return dir;
 	err = control_start(d->control, d->loop, ramfiles_device(r), &control);
 	if (err == 0)
 		err = ramfiles_attach(r, dir);
+	if (err == 0) {
+		d->mount_id = ramfiles_mount_id(r);
+		d->dev = ramfiles_device(r);
+	}
 	(void)close(dir);
 	return err;
 }

@@ -15,8 +15,7 @@ enum {
 	RETRY_MAX_SECONDS = 64,
 	LOCKERS_MAX = 16,
 	ROUNDS_MAX = 8, /* of saves of what came during the last one */
-	/* How long a disk may keep open what is to be locked; logind holds up
-	 * a suspend for five. */
+	/* For a disk, with what is to be locked; logind has five. */
 	PATIENCE_SECONDS = 4,
 };
 
@@ -271,17 +270,21 @@ static void end_without_save(struct ending *e, int err)
 /*
  * It is saved: take no more changes, and save once more what came meanwhile.
  * Who keeps writing to files in memory (ETXTBSY) keeps it open, unless there is
- * no way back; then there is an end to that, too.
+ * no way back.  What cannot be taken from there is nowhere else.
  */
 static void settle(struct ending *e)
 {
 	const int err = freeze(e, true);
+	const bool is_left = err != 0 && err != -ETXTBSY;
+	const bool stays = !e->is_gone && !e->is_revoked;
 
-	if (err != 0 && !must_end(e))
+	if (err != 0 && (!must_end(e) || (is_left && stays)))
 		give_up(e, err);
 	else if (e->parts.saver != NULL && saver_state(e->parts.saver).dirty &&
 		 e->rounds++ < ROUNDS_MAX)
 		save(e);
+	else if (is_left)
+		retry_later(e, err);
 	else
 		finish(e, 0);
 }
@@ -310,7 +313,6 @@ static void on_saved(void *ctx, int err)
 static void on_flushed(void *ctx, int err)
 {
 	struct ending *e = ctx;
-
 	const bool is_late = !e->is_flushing;
 
 	e->is_flushing = false;

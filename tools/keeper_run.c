@@ -264,7 +264,7 @@ static void obey(struct kept *k, const struct keeper_message *m, int fd)
 		answer(m->word, err);
 		break;
 	case KEEPER_RESTRICT:
-		answer(m->word, writers_restrict(fd, k->dir, k->dev, m->who));
+		answer(m->word, writers_restrict(fd, m->who));
 		break;
 	case KEEPER_NOTIFY:
 		notify(k, m->command, m->text);

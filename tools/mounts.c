@@ -103,6 +103,13 @@ const struct mounted *mounts_at(const struct mounted *list, const char *dir)
 	return list;
 }
 
+const struct mounted *mounts_with(const struct mounted *list, int id)
+{
+	while (list != NULL && list->id != id)
+		list = list->next;
+	return list;
+}
+
 const struct mounted *mounts_of(const struct mounted *list, const char *path)
 {
 	/* Whoever may mount can give a mount any vault's name. */

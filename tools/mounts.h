@@ -37,6 +37,9 @@ int mounts_parse(struct mounted **ret, FILE *table);
 /* The newest mount at dir, or NULL. */
 const struct mounted *mounts_at(const struct mounted *list, const char *dir);
 
+/* The mount with that id, or NULL. */
+const struct mounted *mounts_with(const struct mounted *list, int id);
+
 /* This user's newest mount of the vault at path, or NULL. */
 const struct mounted *mounts_of(const struct mounted *list, const char *path);
 

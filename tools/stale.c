@@ -3,6 +3,7 @@
 
 #include "control.h"
 #include "detach.h"
+#include "fs/ramfiles.h"
 #include "rundir.h"
 #include "usermount.h"
 #include "utab.h"
@@ -49,13 +50,6 @@ static int mount_id(int fd)
 	return id;
 }
 
-static const struct mounted *with_id(const struct mounted *list, int id)
-{
-	while (list != NULL && list->id != id)
-		list = list->next;
-	return list;
-}
-
 /*
  * Is the mount with that id ours, and does its daemon listen?  Then it must not
  * be looked at: a daemon that is stopped would let us wait until it goes on.
@@ -68,23 +62,26 @@ static bool is_served(int id)
 
 	if (id < 0 || mounts_read(&list) != 0)
 		return false;
-	m = with_id(list, id);
+	m = mounts_with(list, id);
 	served = m != NULL && control_listens(m->owner, m->dev);
 	mounts_free(list);
 	return served;
 }
 
-/* Is the mount with that id ours, and files in memory? */
-static bool is_files(int id)
+/* Is the mount with that id, which fd is in, of files in memory that nobody
+ * guards?  Its daemon may listen where this process does not know. */
+static bool is_unguarded(int id, int fd)
 {
 	struct mounted *list = NULL;
 	const struct mounted *m;
+	char path[32];
 	bool found;
 
 	if (mounts_read(&list) != 0)
 		return false;
-	m = with_id(list, id);
-	found = m != NULL && !m->is_fuse;
+	m = mounts_with(list, id);
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	found = m != NULL && !m->is_fuse && !ramfiles_is_guarded(path);
 	mounts_free(list);
 	return found;
 }
@@ -109,7 +106,7 @@ static bool answers(int id)
 
 	if (id < 0 || mounts_read(&list) != 0)
 		return false;
-	m = with_id(list, id);
+	m = mounts_with(list, id);
 	if (m != NULL)
 		err = control_ask_for(&answer, m->owner, m->dev, "status", 1);
 	free(answer.body);
@@ -138,8 +135,8 @@ static int open_dead(const char *dir, int *id)
 	int fd = open(dir, O_PATH | O_CLOEXEC);
 
 	*id = fd >= 0 ? mount_id(fd) : -1;
-	if (*id >= 0 &&
-	    (is_served(*id) || (!stale_is_disconnected(fd) && !is_files(*id))))
+	if (*id >= 0 && (is_served(*id) || (!stale_is_disconnected(fd) &&
+					    !is_unguarded(*id, fd))))
 		*id = -1;
 	if (fd >= 0 && *id < 0) {
 		(void)close(fd);
@@ -222,7 +219,7 @@ static int heal_one(const char *dir)
 	if (fd < 0)
 		return 0;
 	err = mounts_read(&list);
-	m = with_id(list, id);
+	m = mounts_with(list, id);
 	if (m != NULL && (m->owner == geteuid() || geteuid() == 0))
 		err = unmount(m, fd);
 	else

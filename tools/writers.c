@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "writers.h"
 
+#include "mounts.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -24,32 +26,42 @@ static int set_filesystem(int root, bool read_only)
 }
 
 /* The mount at dir, if it is of that filesystem. */
-static int set_mount(const char *dir, dev_t dev)
+static void close_mount(const char *dir, dev_t dev)
 {
 	struct mount_attr read_only = {.attr_set = MOUNT_ATTR_RDONLY};
-	int fd = open(dir, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = open(dir, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
-	int err = 0;
 
 	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) == 0 && st.st_dev == dev &&
-	    mount_setattr(fd, "", AT_EMPTY_PATH, &read_only,
-			  sizeof(read_only)) != 0)
-		err = -errno;
+		return;
+	if (fstat(fd, &st) == 0 && st.st_dev == dev)
+		(void)mount_setattr(fd, "", AT_EMPTY_PATH, &read_only,
+				    sizeof(read_only));
 	(void)close(fd);
-	return err;
 }
 
-int writers_restrict(int root, const char *dir, dev_t dev,
-		     enum ramfiles_writers who)
+/* All that there are here, wherever they have been moved or bound to. */
+static void close_mounts(int root)
+{
+	struct mounted *list = NULL;
+	struct stat st;
+
+	if (fstat(root, &st) != 0 || mounts_read(&list) != 0)
+		return;
+	for (const struct mounted *m = list; m != NULL; m = m->next)
+		if (m->dev == st.st_dev)
+			close_mount(m->dir, st.st_dev);
+	mounts_free(list);
+}
+
+int writers_restrict(int root, enum ramfiles_writers who)
 {
 	switch (who) {
 	case RAMFILES_NOBODY:
 		return set_filesystem(root, true);
 	case RAMFILES_US:
 		/* In this order, nobody else can write in between. */
-		(void)set_mount(dir, dev);
+		close_mounts(root);
 		return set_filesystem(root, false);
 	case RAMFILES_ALL:
 		return set_filesystem(root, false);

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -582,6 +583,171 @@ static void what_moves_during_a_walk_is_never_missed(void **state)
 	assert_true((find("m") != NULL) != (find("a/m") != NULL));
 }
 
+/* Walk once; its error. */
+static int try_walk(bool is_patient)
+{
+	const struct ramfiles_walk how = {.is_patient = is_patient};
+	bool settled, changed;
+	int err = ramfiles_collect(w.files, &how, &settled, &changed);
+
+	assert_false(err != 0 && settled);
+	return err;
+}
+
+/* As many folders in each other as a tree may have, in one more. */
+static void dig(const char *name)
+{
+	int fd = openat(at(), name, O_RDONLY | O_DIRECTORY), next;
+
+	for (int i = 0; i < TREE_DEPTH_MAX; i++) {
+		assert_int_equal(mkdirat(fd, "d", 0700), 0);
+		next = openat(fd, "d", O_RDONLY | O_DIRECTORY);
+		(void)close(fd);
+		fd = next;
+	}
+	(void)close(fd);
+}
+
+static void what_cannot_be_taken_keeps_nothing_else_out(void **state)
+{
+	const struct ramfiles_options o = plain();
+	char name[256];
+	int fd;
+
+	(void)state;
+	(void)make_dir(w.tree, root_of(w.tree), "deep");
+	(void)make_file(w.tree, root_of(w.tree), "big");
+	(void)make_file(w.tree, root_of(w.tree), "moved");
+	write_node("big", "old", 3);
+	write_node("moved", "kept", 4);
+	show(&o);
+	dig("deep");
+	put("small", "taken");
+	assert_int_equal(try_walk(true), -ENAMETOOLONG);
+	assert_holds("small", "taken");
+	assert_non_null(find("deep/d/d/d"));
+	/* What may be in there is not lost. */
+	assert_int_equal(unlinkat(at(), "moved", 0), 0);
+	assert_int_equal(try_walk(true), -ENAMETOOLONG);
+	assert_holds("moved", "kept");
+	assert_int_equal(renameat(at(), "deep/d", at(), "d"), 0);
+	fd = openat(at(), "big", O_WRONLY);
+	assert_int_equal(ftruncate(fd, INT64_MAX - 4095), 0);
+	put("small", "again");
+	assert_int_equal(try_walk(false), -EFBIG);
+	assert_holds("big", "old");
+	assert_holds("small", "again");
+	assert_null(find("moved"));
+	assert_int_equal(ftruncate(fd, 3), 0);
+	(void)close(fd);
+	assert_int_equal(try_walk(false), 0);
+	if (w.files->lacks[XATTR_USER])
+		return;
+	/* More names than the kernel can list. */
+	fd = openat(at(), "big", O_RDONLY);
+	assert_int_equal(fsetxattr(fd, "user.first", "1", 1, 0), 0);
+	assert_int_equal(try_walk(false), 0);
+	(void)memset(name, 'x', sizeof(name));
+	for (int i = 0; i < 300; i++) {
+		(void)snprintf(name, sizeof(name), "user.%0250d", i);
+		assert_int_equal(fsetxattr(fd, name, "", 0, 0), 0);
+	}
+	(void)close(fd);
+	assert_int_equal(try_walk(false), -E2BIG);
+	assert_non_null(node_xattr_get(find("big"), "user.first"));
+}
+
+static void a_lease_for_writing_is_waited_for(void **state)
+{
+	const struct ramfiles_options o = plain();
+	int fd;
+
+	(void)state;
+	(void)make_file(w.tree, root_of(w.tree), "f");
+	write_node("f", "old", 3);
+	show(&o);
+	put("f", "new");
+	put("other", "taken");
+	/* Who holds one is told to let go of it. */
+	(void)signal(SIGIO, SIG_IGN);
+	fd = openat(at(), "f", O_RDONLY);
+	assert_int_equal(fcntl(fd, F_SETLEASE, F_WRLCK), 0);
+	assert_false(is_settled());
+	assert_holds("f", "old");
+	assert_holds("other", "taken");
+	assert_int_equal(try_walk(false), -EAGAIN);
+	assert_holds("f", "old");
+	assert_int_equal(fcntl(fd, F_SETLEASE, F_UNLCK), 0);
+	(void)close(fd);
+	assert_int_equal(try_walk(false), 0);
+	assert_holds("f", "new");
+}
+
+/* Somebody who moves a file by a second name. */
+static void *relink(void *ctx)
+{
+	const int root = *(const int *)ctx;
+
+	while (!atomic_load(&enough)) {
+		(void)!linkat(root, "a/f", root, "z/f", 0);
+		(void)unlinkat(root, "a/f", 0);
+		(void)!linkat(root, "z/f", root, "a/f", 0);
+		(void)unlinkat(root, "z/f", 0);
+	}
+	return NULL;
+}
+
+static void what_moves_by_a_second_name_is_never_missed(void **state)
+{
+	const struct ramfiles_options o = plain();
+	pthread_t thread;
+	int root;
+
+	(void)state;
+	(void)make_dir(w.tree, root_of(w.tree), "a");
+	(void)make_dir(w.tree, root_of(w.tree), "z");
+	(void)make_file(w.tree, find("a"), "f");
+	write_node("a/f", "here", 4);
+	show(&o);
+	(void)walk(false, true);
+	root = at();
+	atomic_store(&enough, false);
+	assert_int_equal(pthread_create(&thread, NULL, relink, &root), 0);
+	for (int i = 0; i < 2000; i++) {
+		(void)walk(false, true);
+		assert_holds(find("a/f") != NULL ? "a/f" : "z/f", "here");
+	}
+	atomic_store(&enough, true);
+	(void)pthread_join(thread, NULL);
+}
+
+static void attributes_of_what_can_have_none_stay(void **state)
+{
+	const struct xattr_value v = {(const uint8_t *)"red", 3};
+	struct ramfiles_options o = plain();
+	struct node *root = root_of(w.tree);
+
+	(void)state;
+	(void)make(w.tree, root, "link", S_IFLNK | 0777);
+	(void)make_file(w.tree, root, "z");
+	assert_int_equal(tree_setxattr(w.tree, find("link"), "user.c", &v), 0);
+	assert_int_equal(tree_setxattr(w.tree, find("z"), "user.c", &v), 0);
+	show(&o);
+	assert_int_equal(fchownat(at(), "link", 5, 5, AT_SYMLINK_NOFOLLOW), 0);
+	assert_true(walk(true, true));
+	assert_non_null(node_xattr_get(find("link"), "user.c"));
+	/* Others have theirs as before. */
+	assert_non_null(node_xattr_get(find("z"), "user.c"));
+	hide();
+	o.is_ramfs = true;
+	assert_int_equal(tree_setxattr(w.tree, root_of(w.tree), "user.c", &v),
+			 0);
+	show(&o);
+	put("new", "text");
+	assert_true(walk(true, true));
+	assert_non_null(node_xattr_get(root_of(w.tree), "user.c"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -601,6 +767,10 @@ int main(void)
 		TEST(a_wipe_leaves_nothing_to_who_has_files_open),
 		TEST(sources_say_whose_and_of_what),
 		TEST(what_moves_during_a_walk_is_never_missed),
+		TEST(what_cannot_be_taken_keeps_nothing_else_out),
+		TEST(a_lease_for_writing_is_waited_for),
+		TEST(what_moves_by_a_second_name_is_never_missed),
+		TEST(attributes_of_what_can_have_none_stay),
 	};
 
 	/* It is never attached anywhere, but mounting takes the right to. */

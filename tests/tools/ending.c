@@ -102,6 +102,43 @@ static void a_lock_after_a_discard(void **state)
 	assert_true(w.stopped);
 }
 
+/* What cannot be taken from files in memory is nowhere else. */
+static void what_cannot_be_taken_stays(void **state)
+{
+	(void)state;
+	w.freeze_error = -ENAMETOOLONG;
+	ending_demand(w.ending, NULL);
+	end_flush(-ENAMETOOLONG);
+	end_save(0);
+	assert_false(w.stopped);
+	assert_false(w.frozen);
+	/* Who still writes is no reason, when nobody asks. */
+	w.freeze_error = -ETXTBSY;
+	ending_demand(w.ending, NULL);
+	end_flush(0);
+	end_save(0);
+	end_flush(0);
+	end_revoke();
+	assert_true(w.stopped);
+}
+
+static void what_cannot_be_taken_is_tried_again(void **state)
+{
+	(void)state;
+	w.freeze_error = -ENOMEM;
+	detach();
+	end_drop();
+	end_revoke();
+	for (int i = 0; i < 3; i++) {
+		end_save(0);
+		assert_false(w.stopped);
+		retry();
+	}
+	w.freeze_error = 0;
+	end_save(0);
+	assert_true(w.stopped);
+}
+
 /* Let one thing happen that may happen now; false: there is none left. */
 static bool happen(unsigned what, int err)
 {
@@ -219,6 +256,8 @@ int main(void)
 		TEST(detached_during_a_lock),
 		TEST(detached_while_the_disk_hangs),
 		TEST(a_lock_after_a_discard),
+		TEST(what_cannot_be_taken_stays),
+		TEST(what_cannot_be_taken_is_tried_again),
 		TEST(any_order),
 	};
 

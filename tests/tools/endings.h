@@ -56,6 +56,7 @@ static struct {
 	bool is_lost;	/* ... and will not */
 	bool may_lose;	/* who asked was told so */
 	bool frozen, revoked, detached, gone, discarded, stopped;
+	int freeze_error; /* what comes of a freeze */
 	struct control_request requests[REQUESTS_MAX];
 	size_t request_count;
 } w;
@@ -110,7 +111,7 @@ int backend_freeze(struct backend *b, bool frozen)
 {
 	(void)b;
 	w.frozen = frozen;
-	return 0;
+	return frozen ? w.freeze_error : 0;
 }
 
 /* One at a time, or all that follows would be done twice. */
