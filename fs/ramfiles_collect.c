@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { WALKS = 3 }; /* until one during which nothing moves */
@@ -287,6 +288,7 @@ static int begin(struct collect *c)
 					  &tree_node(old, TREE_ROOT)->attr)
 			       : -ENOMEM;
 	c->differs = c->is_unsettled = c->has_missed = false;
+	c->found_count = 0;
 	c->failed = 0;
 	return err;
 }
@@ -329,6 +331,19 @@ static int walk_root(struct collect *c)
 	return err;
 }
 
+/*
+ * Something was not found.  If it has moved, that was to be seen a moment before
+ * it is told.
+ */
+static void await_word(const struct collect *c)
+{
+	const struct timespec moment = {.tv_nsec = 1000000};
+	const struct tree_usage u = tree_usage(c->r->parts.tree);
+
+	if (c->found_count < u.files + u.folders)
+		(void)nanosleep(&moment, NULL);
+}
+
 /* Walk once.  *is_clean: no name has moved meanwhile. */
 static int walk(struct collect *c, bool *is_clean)
 {
@@ -339,6 +354,7 @@ static int walk(struct collect *c, bool *is_clean)
 	ramfiles_begin_hearing(r);
 	if (err == 0)
 		err = walk_root(c);
+	await_word(c);
 	r->is_behind = ramfiles_hear(r, true);
 	*is_clean = !r->has_moved;
 	return err;

@@ -12,9 +12,12 @@ enum {
 	NS_PER_MS = 1000000,
 };
 
-static void mark_found(const struct collect *c, const struct node *n)
+static void mark_found(struct collect *c, const struct node *n)
 {
-	c->found[n->ino / 8] |= (uint8_t)(1U << n->ino % 8);
+	const uint8_t bit = (uint8_t)(1U << n->ino % 8);
+
+	c->found_count += (c->found[n->ino / 8] & bit) == 0;
+	c->found[n->ino / 8] |= bit;
 }
 
 static bool is_same_time(const struct timespec *a, const struct timespec *b)
@@ -155,6 +158,7 @@ int ramfiles_put_off(struct collect *c, const struct find *f)
 	mark_found(c, like);
 	k = *f->seen;
 	k.node = n->ino;
+	k.parent = f->parent->ino;
 	k.is_racy = true;
 	return known_add(&added, &c->known, &k);
 }

@@ -13,6 +13,7 @@ struct collect {
 	struct known_table known;
 	uint64_t last;	/* number of a node of the old tree */
 	uint8_t *found; /* a bit for each of them */
+	uint64_t found_count;
 	/* For each of them where it is known, or NULL: not needed so far. */
 	const struct known **known_as;
 	bool differs, is_unsettled;

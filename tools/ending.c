@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "ending.h"
 
+#include "lockers.h"
 #include "msg.h"
 #include "rescue.h"
 
@@ -13,7 +14,6 @@
 enum {
 	RETRY_SECONDS = 2,
 	RETRY_MAX_SECONDS = 64,
-	LOCKERS_MAX = 16,
 	ROUNDS_MAX = 8, /* of saves of what came during the last one */
 	/* For a disk, with what is to be locked; logind has five. */
 	PATIENCE_SECONDS = 4,
@@ -42,8 +42,7 @@ struct ending {
 	int error;	 /* that it ended with */
 	int retry_error; /* that was logged last */
 	time_t retry_seconds;
-	struct control_request *lockers[LOCKERS_MAX];
-	size_t locker_count;
+	struct lockers lockers;
 };
 
 static void on_saved(void *ctx, int err);
@@ -74,6 +73,11 @@ static void on_retry(void *ctx, int fd)
 	save_once(ctx);
 }
 
+static bool is_dirty(const struct ending *e)
+{
+	return e->parts.saver != NULL && saver_state(e->parts.saver).dirty;
+}
+
 /* Is there no way back, whether it can be saved or not? */
 static bool must_end(const struct ending *e)
 {
@@ -100,8 +104,7 @@ static int freeze(struct ending *e, bool frozen)
 static void tell_lockers(struct ending *e, int err)
 {
 	e->is_locking = e->by_signal = false;
-	while (e->locker_count > 0)
-		control_reply(e->lockers[--e->locker_count], err);
+	lockers_tell(&e->lockers, err);
 }
 
 static void on_revoked(void *ctx)
@@ -162,11 +165,24 @@ static void stop(void *ctx)
 	loop_stop(e->parts.loop);
 }
 
+/* Files in memory may have been written to until this moment. */
+static void on_shut(void *ctx)
+{
+	struct ending *e = ctx;
+
+	e->is_revoked = true;
+	e->is_safe = e->error != 0 || e->is_discarded || !is_dirty(e);
+	if (e->is_safe)
+		stop(e);
+	else
+		save(e);
+}
+
 /* What the kernel could not hand over now is lost; it has told the writers. */
 static void shut(void *ctx, int flush_err)
 {
 	struct ending *e = ctx;
-	int err = backend_revoke(e->parts.backend, stop, e);
+	int err = backend_revoke(e->parts.backend, on_shut, e);
 
 	(void)flush_err;
 	if (err == 0)
@@ -233,11 +249,9 @@ static void on_rescued(void *ctx, int err)
 			store_path(e->parts.store));
 		if (!is_superseded(e))
 			finish(e, e->save_error);
-	} else if (is_superseded(e)) {
-		return;
 	} else if (e->is_gone || e->is_revoked) {
 		retry_later(e, e->save_error);
-	} else {
+	} else if (!is_superseded(e)) {
 		give_up(e, e->save_error);
 	}
 }
@@ -280,8 +294,7 @@ static void settle(struct ending *e)
 
 	if (err != 0 && (!must_end(e) || (is_left && stays)))
 		give_up(e, err);
-	else if (e->parts.saver != NULL && saver_state(e->parts.saver).dirty &&
-		 e->rounds++ < ROUNDS_MAX)
+	else if (is_dirty(e) && e->rounds++ < ROUNDS_MAX)
 		save(e);
 	else if (is_left)
 		retry_later(e, err);
@@ -387,22 +400,11 @@ int ending_new(struct ending **ret, const struct ending_parts *parts)
 	return err;
 }
 
-/* False: too many wait, and it has been told so. */
-static bool add_locker(struct ending *e, struct control_request *r)
-{
-	if (e->locker_count == LOCKERS_MAX) {
-		control_reply(r, -EBUSY);
-		return false;
-	}
-	e->lockers[e->locker_count++] = r;
-	return true;
-}
-
 void ending_lock(struct ending *e, struct control_request *r)
 {
 	if (e->is_discarded)
 		control_reply(r, -ESHUTDOWN);
-	else if (add_locker(e, r))
+	else if (lockers_add(&e->lockers, r))
 		begin(e);
 }
 
@@ -413,7 +415,7 @@ void ending_discard(struct ending *e, struct control_request *r)
 	/* They asked for a save. */
 	if (is_first)
 		tell_lockers(e, -ESHUTDOWN);
-	if (!add_locker(e, r) || !is_first)
+	if (!lockers_add(&e->lockers, r) || !is_first)
 		return;
 	msg_log(LOG_NOTICE, "%s: ended without a save, as was asked for",
 		store_path(e->parts.store));
@@ -482,16 +484,9 @@ void ending_free(struct ending *e)
 {
 	if (e == NULL)
 		return;
-	while (e->locker_count > 0) {
-		struct control_request *r = e->lockers[--e->locker_count];
-
-		/* A process with a thread that waits for a disk does not end
-		 * before that does. */
-		if (e->is_discarded)
-			control_reply(r, 0);
-		else
-			control_reply_last(r);
-	}
+	/* A process with a thread that waits for a disk does not end before
+	 * that does. */
+	lockers_done(&e->lockers, !e->is_discarded);
 	if (e->retry >= 0)
 		(void)close(e->retry);
 	if (e->patience >= 0)

@@ -97,9 +97,9 @@ enum exit_code tell_failure(int err, const struct mounted *m, const char *doing)
 	case -ETXTBSY:
 		return msg_fail(EXIT_FAILED,
 				"%s: %s failed: files in it are open for "
-				"writing; it is still mounted, and nothing is "
-				"lost; end those programs, or let 'tazpod lock "
-				"--kill' do it",
+				"writing, or deleted and still open; it is "
+				"still mounted, and nothing is lost; end those "
+				"programs, or let 'tazpod lock --kill' do it",
 				m->dir, doing);
 	case -ENOTSUP:
 		return msg_fail(EXIT_FAILED,

@@ -122,6 +122,23 @@ static void what_cannot_be_taken_stays(void **state)
 	assert_true(w.stopped);
 }
 
+/* Files in memory are written to until they are wiped. */
+static void what_comes_at_the_end_is_saved(void **state)
+{
+	(void)state;
+	w.freeze_error = -ETXTBSY;
+	ending_demand(w.ending, NULL);
+	end_flush(0);
+	end_save(0);
+	end_flush(0);
+	w.changes++;
+	end_revoke();
+	assert_false(w.stopped);
+	w.freeze_error = 0;
+	end_save(0);
+	assert_true(w.stopped);
+}
+
 static void what_cannot_be_taken_is_tried_again(void **state)
 {
 	(void)state;
@@ -257,6 +274,7 @@ int main(void)
 		TEST(detached_while_the_disk_hangs),
 		TEST(a_lock_after_a_discard),
 		TEST(what_cannot_be_taken_stays),
+		TEST(what_comes_at_the_end_is_saved),
 		TEST(what_cannot_be_taken_is_tried_again),
 		TEST(any_order),
 	};
