@@ -117,7 +117,7 @@ for policy in seal=200ms seal=off; do
 	kill -TERM "$init"
 	ended
 	is "$status $(shows file)" "143 $policy" \
-		"$policy: SIGTERM ends it, and loses nothing"
+		"U18: $policy: SIGTERM ends it, and loses nothing"
 	holds "within a second ($took ms)" test "$took" -lt 1000
 done
 begin enter --grace 1s -o seal=off --user "$NAME" -- sh -c 'trap "" TERM
@@ -188,6 +188,6 @@ fi
 "$TAZPOD" unlock -o seal=off --passfile "$PASS" "$V" "$M"
 run "$TAZPOD" entrypoint -- sh -c 'echo last >"$TAZPOD_MOUNT/file"'
 is "$status $(shows file)" "0 last" "a vault that was unlocked before"
-holds "is locked at the end all the same" away "$M"
+holds "U19: is locked at the end all the same" away "$M"
 holds "nothing is left" no_daemons
 done_testing
