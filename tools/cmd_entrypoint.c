@@ -22,18 +22,10 @@ enum { GRACE_MS = 8000 }; /* who stops a container waits for ten seconds */
 struct user {
 	uid_t uid;
 	gid_t gid;
-	char *name; /* NULL: the system knows none of that id */
-	char *home, *shell;
+	char name[256]; /* "": the system knows none of that id */
+	char home[PATH_MAX], shell[PATH_MAX];
 	bool is_other; /* than who this is */
 };
-
-static void free_user(struct user *u)
-{
-	free(u->name);
-	free(u->home);
-	free(u->shell);
-	*u = (struct user){0};
-}
 
 /* A whole number below the one that means none. */
 static bool parse_id(unsigned *ret, const char *text)
@@ -58,16 +50,17 @@ static bool find_group(gid_t *ret, const char *text)
 	return g != NULL || parse_id(ret, text);
 }
 
-static enum exit_code fill(struct user *ret, const struct passwd *p)
+/* What the system knows of that user, who is p unless that is NULL. */
+static void fill(struct user *u, const struct passwd *p)
 {
-	ret->name = p != NULL ? strdup(p->pw_name) : NULL;
-	ret->home = strdup(p != NULL ? p->pw_dir : "/");
-	ret->shell = strdup(p != NULL && p->pw_shell[0] == '/' ? p->pw_shell
-							       : "/bin/sh");
-	if (ret->home == NULL || ret->shell == NULL ||
-	    (p != NULL && ret->name == NULL))
-		return msg_fail(EXIT_FAILED, "out of memory");
-	return EXIT_DONE;
+	const char *shell = p != NULL ? p->pw_shell : "";
+
+	(void)snprintf(u->name, sizeof(u->name), "%s",
+		       p != NULL ? p->pw_name : "");
+	(void)snprintf(u->home, sizeof(u->home), "%s",
+		       p != NULL ? p->pw_dir : "/");
+	(void)snprintf(u->shell, sizeof(u->shell), "%s",
+		       shell[0] == '/' ? shell : "/bin/sh");
 }
 
 /* Find who NAME or UID, with a group or without, is. */
@@ -98,7 +91,8 @@ static enum exit_code find_user(struct user *ret, const char *text)
 		return msg_fail(EXIT_USAGE, "--user %s: there is no such group",
 				text);
 	ret->is_other = ret->uid != geteuid() || ret->gid != getegid();
-	return fill(ret, p);
+	fill(ret, p);
+	return EXIT_DONE;
 }
 
 /* In the child.  What root may do goes with this. */
@@ -109,8 +103,8 @@ static int become(void *ctx)
 
 	if (!u->is_other)
 		return 0;
-	if (u->name != NULL ? initgroups(u->name, u->gid) != 0
-			    : setgroups(1, &u->gid) != 0)
+	if (u->name[0] != '\0' ? initgroups(u->name, u->gid) != 0
+			       : setgroups(1, &u->gid) != 0)
 		err = -errno;
 	if (err == 0 && setresgid(u->gid, u->gid, u->gid) != 0)
 		err = -errno;
@@ -127,7 +121,7 @@ static int set_environment(const struct user *u)
 	if (setenv("HOME", u->home, 1) != 0 ||
 	    setenv("SHELL", u->shell, 1) != 0)
 		return -ENOMEM;
-	if (u->name == NULL) {
+	if (u->name[0] == '\0') {
 		(void)unsetenv("USER");
 		(void)unsetenv("LOGNAME");
 		return 0;
@@ -197,6 +191,5 @@ enum exit_code cmd_entrypoint(const struct command_line *c)
 	if (code == EXIT_DONE)
 		code = run_as(&line, &u);
 	mounts_free(list);
-	free_user(&u);
 	return code;
 }

@@ -45,26 +45,31 @@ static pid_t ask(dev_t dev, const char *path)
 	return pid;
 }
 
+/* The same, of all sockets in dir. */
+static pid_t ask_all(const char *dir, const char *path)
+{
+	DIR *d = opendir(dir);
+	const struct dirent *e;
+	pid_t pid = 0;
+	dev_t dev;
+
+	if (d == NULL)
+		return 0;
+	while (pid == 0 && (e = readdir(d)) != NULL)
+		if (parse_name(&dev, e->d_name))
+			pid = ask(dev, path);
+	(void)closedir(d);
+	return pid;
+}
+
 pid_t elsewhere_serves(const char *path)
 {
 	char dir[PATH_MAX], *real = realpath(path, NULL);
 	pid_t pid = 0;
 
-	for (unsigned n = 0; real != NULL && n < RUNDIR_COUNT && pid == 0;
-	     n++) {
-		const struct dirent *e;
-		DIR *d;
-		dev_t dev;
-
-		if (!rundir_get(dir, n, geteuid(), false))
-			continue;
-		d = opendir(dir);
-		while (d != NULL && pid == 0 && (e = readdir(d)) != NULL)
-			if (parse_name(&dev, e->d_name))
-				pid = ask(dev, real);
-		if (d != NULL)
-			(void)closedir(d);
-	}
+	for (unsigned n = 0; real != NULL && n < RUNDIR_COUNT && pid == 0; n++)
+		if (rundir_get(dir, n, geteuid(), false))
+			pid = ask_all(dir, real);
 	free(real);
 	return pid;
 }

@@ -146,7 +146,7 @@ static enum exit_code unlock(struct run *r)
 		code = unlock_here(r);
 		if (code == EXIT_DONE)
 			code = unlock_find(&r->at, u);
-	} else if (code == EXIT_DONE && r->is_private) {
+	} else if (code == EXIT_DONE && r->is_private && !r->space.is_entered) {
 		code = msg_fail(EXIT_IN_USE,
 				"%s: unlocked already at %s, where it is not "
 				"private; 'tazpod lock' it first, or leave out "

@@ -2,6 +2,7 @@
 #include "relock.h"
 
 #include "control.h"
+#include "init.h"
 #include "tell.h"
 
 #include <errno.h>
@@ -18,11 +19,6 @@ enum {
 	UNKNOWN_MS = 1000, /* ... one that is not known */
 	NOW_MS = 1500,
 };
-
-static bool is_init(void)
-{
-	return getpid() == 1;
-}
 
 bool relock_await_end(const struct unlocked *at)
 {
@@ -71,7 +67,7 @@ static int lock(const struct unlocked *at)
 		msg_say("%s: waiting until %s is saved and locked", m->dir,
 			m->vault);
 		err = control_wait(&answer, &call,
-				   is_init() ? 0 : LOCK_SECONDS);
+				   init_is_us() ? 0 : LOCK_SECONDS);
 	}
 	control_hang_up(&call);
 	free(answer.body);
@@ -97,7 +93,7 @@ void relock_now(const struct unlocked *at)
 
 enum exit_code relock(const struct unlocked *at, bool always)
 {
-	const bool is_last = is_init() && at->daemon > 0;
+	const bool is_last = init_is_us() && at->daemon > 0;
 	int err;
 
 	if (!always && !is_last && !at->lease_only)

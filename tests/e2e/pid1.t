@@ -100,7 +100,7 @@ for policy in 'seal=200ms' seal=off; do
 	ended
 	is "$status" 143 "$policy: SIGTERM ends a command that does not mind it"
 	holds "within a second ($took ms)" test "$took" -lt 1000
-	is "$(shows file)" "$policy" "and loses nothing"
+	is "$(shows file)" "$policy" "U18: and loses nothing"
 	is "$(shows data | sha256sum)" "$(cat "$W/sum")" "nor of a larger file"
 done
 holds "nothing is left" no_daemons
@@ -183,7 +183,7 @@ run with -o seal=off sh -c '"$TAZPOD" run --vault "$W/vault" sleep 300 &
 	until "$TAZPOD" status | grep -q "^leases *2"; do sleep 0.05; done
 	echo six >"$TAZPOD_MOUNT/file"; exit 6'
 is "$status $(shows file)" "6 six" \
-	"another lease does not keep it from being locked"
+	"U19: another lease does not keep it from being locked"
 run first "$TAZPOD" run --vault "$V" --mount "$M" --passfile "$PASS" sh -c '
 	"$TAZPOD" unlock -o seal=off --passfile "$PASS" "$W/other" "$W/m2" &&
 	echo other >"$W/m2/file"; exit 8'

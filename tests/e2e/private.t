@@ -186,7 +186,7 @@ sleep 0.3
 holds "if tazpod is killed the command keeps it" test \
 	"$(inside cat "$M/file")" = 3
 let_go
-holds "until its end" wait_for 20 locked
+holds "U19: until its end" wait_for 20 locked
 hold
 inside sh -c "echo 4 >'$M/file'"
 kill -KILL "$inner"
