@@ -153,6 +153,8 @@ int ramfiles_put_off(struct collect *c, const struct find *f)
 	if (like == NULL || S_ISDIR(like->attr.mode))
 		return 0;
 	err = tree_adopt(&n, c->tree, f->parent, f->name, like);
+	if (err == 0)
+		n->mark = f->was != NULL;
 	if (err != 0 || f->seen == NULL)
 		return err;
 	mark_found(c, like);
