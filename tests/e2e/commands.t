@@ -189,7 +189,7 @@ if on_fuse; then
 else
 	# What is written to such a file would be lost.
 	like "$status $(tr '\n' ' ' <"$W/err")" \
-		"^1 tazpod: still held by .* \\(pid $holder\\): $M/file .*: files in it are open for writing; .* nothing is lost" \
+		"^1 tazpod: still held by .* \\(pid $holder\\): $M/file .*: files in it are open for writing.* nothing is lost" \
 		"lock is refused while a file is open for writing, and says who"
 	holds "its daemon goes on" alive "$pid"
 	holds "and its mount" is_mounted "$M"
