@@ -68,7 +68,8 @@ const char *ramfiles_vault(uint32_t *uid, const char *source);
  * sees it yet.  The caller ends *ret (ramfiles_backend()).
  *
  * 0, -ENOMEM, -EPERM if this process may not mount, -ENOSPC if the tree does
- * not fit into its size, or another -errno; -ENOTSUP if what was made is not
+ * not fit into its size, -ENAMETOOLONG for a source that the kernel does not
+ * take, or another -errno; -ENOTSUP if what was made is not
  * what was asked for.
  */
 int ramfiles_new(struct ramfiles **ret, const struct ramfiles_parts *parts,

@@ -17,6 +17,8 @@
 
 static const char prefix[] = "tazpodfs:";
 
+enum { SOURCE_MAX = 255 };
+
 char *ramfiles_source(uint32_t uid, const char *vault)
 {
 	char *source;
@@ -59,8 +61,13 @@ static int set_number(int fs, const char *key, uint64_t value)
 static int set_source(int fs, const char *vault)
 {
 	char *source = ramfiles_source(geteuid(), vault);
-	int err = source != NULL ? set(fs, "source", source) : -ENOMEM;
+	int err = source != NULL ? 0 : -ENOMEM;
 
+	/* The kernel takes no longer one, and says no more than EINVAL. */
+	if (err == 0 && strlen(source) > SOURCE_MAX)
+		err = -ENAMETOOLONG;
+	if (err == 0)
+		err = set(fs, "source", source);
 	free(source);
 	return err;
 }

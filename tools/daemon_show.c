@@ -76,6 +76,11 @@ static enum exit_code complain(const struct daemon *d, const char *type,
 				"%s: does not fit into a %s of that size; "
 				"mount with a larger -o size=, or nr_inodes=",
 				d->parts->vault, type);
+	if (err == -ENAMETOOLONG)
+		return msg_fail(EXIT_MOUNT,
+				"%s: its path is too long for a %s, whose name "
+				"has 240 bytes or so; move it",
+				d->parts->vault, type);
 	return msg_fail(EXIT_MOUNT,
 			"%s: cannot mount a %s: %s; 'tazpod doctor' tells what "
 			"can be had here",

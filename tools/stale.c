@@ -158,7 +158,10 @@ static int dead_on_top(const char *dir)
 bool stale_is_dead(const struct mounted *m)
 {
 	/* If it lies below a dead one, nothing else can tell of it. */
-	return !control_listens(m->owner, m->dev) && dead_on_top(m->dir) >= 0;
+	if (control_listens(m->owner, m->dev))
+		return false;
+	/* Its keeper may have been quicker: what was in the table has gone. */
+	return dead_on_top(m->dir) >= 0 || !mounts_have(m->id, m->dev);
 }
 
 const struct mounted *stale_live_mount(const struct mounted *list,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "sweep.h"
 
+#include "fs/ramfiles.h"
 #include "pin.h"
 #include "stale.h"
 
@@ -80,6 +81,13 @@ static bool is_busy(int proc, const struct mounted *m)
 	return busy;
 }
 
+/* Its device number may be that of a new one.  name is fd's. */
+static bool is_dead(const struct mounted *m, int fd, const char *name)
+{
+	return m->is_fuse ? stale_is_disconnected(fd)
+			  : !ramfiles_is_guarded(name);
+}
+
 /* Unmount m; the folder of this process is that of its descriptors in proc. */
 static void detach(int proc, const struct mounted *m)
 {
@@ -89,8 +97,8 @@ static void detach(int proc, const struct mounted *m)
 	if (fd < 0)
 		return;
 	(void)snprintf(name, sizeof(name), "%d", fd);
-	if (pin_is_in(fd, m->id, m->dev) &&
-	    (!m->is_fuse || stale_is_disconnected(fd)) && !is_busy(proc, m))
+	if (pin_is_in(fd, m->id, m->dev) && is_dead(m, fd, name) &&
+	    !is_busy(proc, m))
 		(void)umount2(name, MNT_DETACH);
 	(void)close(fd);
 }

@@ -12,7 +12,10 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
+
+enum { ENDING_STEPS = 40 }; /* of 50 ms, for a mount that is going */
 
 void unlock_begin(struct unlock *u)
 {
@@ -41,19 +44,50 @@ static bool is_elsewhere(const struct mounted *m, const char *dir)
 	return elsewhere;
 }
 
-/* Learn from its daemon what it is like. */
-static enum exit_code ask(struct unlocked *ret, const struct unlock *u)
+/*
+ * Find the mount, and ask its daemon.  Where nobody answers, it may be going
+ * just now, and is not what anybody wants then: it is looked for again.
+ */
+static int find_answering(struct unlocked *ret, const char *vault,
+			  struct control_answer *answer)
 {
-	const struct mounted *m = ret->mount;
-	struct control_answer answer = {0};
-	int err = control_ask(&answer, m->owner, m->dev, "status");
+	const struct timespec step = {.tv_nsec = 50000000};
+	int err = 0;
 
+	for (int i = 0; i < ENDING_STEPS; i++) {
+		mounts_free(ret->list);
+		ret->list = NULL;
+		ret->mount = NULL;
+		/* A dead one keeps nobody from mounting elsewhere. */
+		if (mounts_read(&ret->list) == 0)
+			ret->mount = stale_live_mount(ret->list, vault);
+		if (ret->mount == NULL)
+			return 0;
+		err = control_ask(answer, ret->mount->owner, ret->mount->dev,
+				  "status");
+		if (err == 0 || err == -ETIMEDOUT)
+			break;
+		(void)nanosleep(&step, NULL);
+	}
+	return err;
+}
+
+/* Learn from its daemon what it is like. */
+static enum exit_code find(struct unlocked *ret, const struct unlock *u,
+			   const char *vault)
+{
+	struct control_answer answer = {0};
+	int err = find_answering(ret, vault, &answer);
+	const struct mounted *m = ret->mount;
+
+	if (m == NULL)
+		return EXIT_DONE;
 	if (err == -ECONNREFUSED || err == -ETIMEDOUT)
 		return msg_fail(EXIT_MOUNT,
 				"%s: mounted at %s, but its daemon does not "
 				"answer; run 'umount %s', then unlock again",
 				u->vault, m->dir, m->dir);
-	/* It may be ending just now. */
+	/* It may have no control socket. */
 	if (err == 0) {
 		/* 0 if it is in another pid namespace. */
 		ret->daemon = answer.pid;
@@ -70,11 +104,8 @@ enum exit_code unlock_find(struct unlocked *ret, const struct unlock *u)
 	char *real = realpath(u->vault, NULL);
 	enum exit_code code = EXIT_DONE;
 
-	/* A dead one keeps nobody from mounting elsewhere. */
-	if (real != NULL && mounts_read(&found.list) == 0)
-		found.mount = stale_live_mount(found.list, real);
-	if (found.mount != NULL)
-		code = ask(&found, u);
+	if (real != NULL)
+		code = find(&found, u, real);
 	if (code == EXIT_DONE && found.mount != NULL &&
 	    is_elsewhere(found.mount, u->dir))
 		code = msg_fail(EXIT_IN_USE,

@@ -176,4 +176,21 @@ for how in bind move; do
 	rm "$W/begun"
 done
 
+## An unlock just after a crash
+
+V=$W/again
+quick_vault 3 "$V"
+missing=0
+for _ in $(seq 30); do
+	"$TAZPOD" unlock -q --passfile "$PASS" "$V" "$D"
+	if ! is_mounted "$D"; then
+		missing=$((missing + 1))
+		continue
+	fi
+	daemon=$(daemon_of "$D")
+	kill -KILL "$daemon"
+	wait_for 10 gone "$daemon"
+done
+is "$missing" 0 "what is just being unmounted is not what was unlocked already"
+
 done_testing

@@ -469,6 +469,7 @@ static void what_does_not_fit_is_said_so(void **state)
 {
 	struct ramfiles_options o = plain();
 	static uint8_t big[200000];
+	char path[256] = "";
 
 	(void)state;
 	o.size = 64 * KIB;
@@ -476,6 +477,10 @@ static void what_does_not_fit_is_said_so(void **state)
 	fill_random(big, sizeof(big), 2);
 	write_node("f", big, sizeof(big));
 	assert_int_equal(try_show(&o), -ENOSPC);
+	(void)memset(path, 'p', sizeof(path) - 1);
+	path[0] = '/';
+	o.source = path;
+	assert_int_equal(try_show(&o), -ENAMETOOLONG);
 }
 
 static void a_wipe_leaves_nothing_to_who_has_files_open(void **state)
