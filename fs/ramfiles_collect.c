@@ -296,11 +296,18 @@ static int begin(struct collect *c)
 static int take_root_xattrs(struct collect *c, int fd, struct node *root,
 			    const struct node *was)
 {
+	struct ramfiles_file file = {
+		.r = c->r,
+		.dir = fd,
+		.name = ".",
+		.tree = c->tree,
+		.node = root,
+	};
 	int err = tree_adopt_xattrs(c->tree, root, was);
 
 	if (err == 0)
-		err = ramfiles_read_xattrs(c->r, c->tree, fd, ".", root,
-					   &c->differs);
+		err = ramfiles_read_xattrs(&file);
+	c->differs = c->differs || file.differs;
 	if (err == 0 || err == -ENOMEM)
 		return err;
 	c->failed = err;
@@ -332,8 +339,8 @@ static int walk_root(struct collect *c)
 }
 
 /*
- * Something was not found.  If it has moved, that was to be seen a moment before
- * it is told.
+ * Something was not found.  If it has moved, that was to be seen a moment
+ * before it is told.
  */
 static void await_word(const struct collect *c)
 {

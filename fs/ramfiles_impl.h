@@ -118,20 +118,25 @@ enum read_result {
 	READ_GONE
 };
 
-/*
- * Make n, which may have contents, what the file name in dir is, and *st what
- * it was then.  *differs: n had other contents.  A read_result or -errno.
- */
-int ramfiles_read(struct ramfiles *r, struct tree *t, int dir, const char *name,
-		  struct node *n, struct stat *st,
-		  const struct ramfiles_walk *walk, bool *differs);
+/* A file that is read back into a node, which may be something else as yet. */
+struct ramfiles_file {
+	struct ramfiles *r;
+	int dir; /* descriptor of its folder */
+	const char *name;
+	struct tree *tree;
+	struct node *node;
+	bool differs; /* it was */
+};
 
 /*
- * ramfiles_xattr.c: make the attributes of n what those of the file name in dir
- * are.  *differs: they were others.  0 or -errno.
+ * Make the node's contents what those of the file are, and *st what it was
+ * then.  A read_result or -errno.
  */
-int ramfiles_read_xattrs(struct ramfiles *r, struct tree *t, int dir,
-			 const char *name, struct node *n, bool *differs);
+int ramfiles_read(struct ramfiles_file *f, struct stat *st,
+		  const struct ramfiles_walk *walk);
+
+/* ramfiles_xattr.c: the same of its extended attributes.  0 or -errno. */
+int ramfiles_read_xattrs(struct ramfiles_file *f);
 
 /* Give the file name in dir those of n, as far as it can have them. */
 int ramfiles_write_xattrs(struct ramfiles *r, int dir, const char *name,

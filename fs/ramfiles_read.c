@@ -219,16 +219,16 @@ static int open_failed(int err, const struct ramfiles_walk *walk)
 	return -err;
 }
 
-int ramfiles_read(struct ramfiles *r, struct tree *t, int dir, const char *name,
-		  struct node *n, struct stat *st,
-		  const struct ramfiles_walk *walk, bool *differs)
+int ramfiles_read(struct ramfiles_file *file, struct stat *st,
+		  const struct ramfiles_walk *walk)
 {
+	struct ramfiles *r = file->r;
 	const ino_t ino = st->st_ino;
-	struct reading f = {.r = r, .tree = t, .node = n};
+	struct reading f = {.r = r, .tree = file->tree, .node = file->node};
 	int result = READ_GONE;
 
 	/* What it is by now may be something that is not to be opened. */
-	f.fd = openat(dir, name,
+	f.fd = openat(file->dir, file->name,
 		      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY |
 			      O_CLOEXEC);
 	if (f.fd < 0)
@@ -240,6 +240,6 @@ int ramfiles_read(struct ramfiles *r, struct tree *t, int dir, const char *name,
 	explicit_bzero(r->buf, RAMFILES_STEP);
 	explicit_bzero(r->old, RAMFILES_STEP);
 	(void)close(f.fd);
-	*differs = *differs || f.differs;
+	file->differs = file->differs || f.differs;
 	return result;
 }

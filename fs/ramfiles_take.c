@@ -131,13 +131,30 @@ int ramfiles_start_node(struct collect *c, const struct find *f,
 	return err;
 }
 
+/* f's file, to be read back into n. */
+static struct ramfiles_file file_of(const struct collect *c,
+				    const struct find *f, struct node *n)
+{
+	return (struct ramfiles_file){
+		.r = c->r,
+		.dir = f->dir,
+		.name = f->name,
+		.tree = c->tree,
+		.node = n,
+	};
+}
+
 int ramfiles_take_xattrs(struct collect *c, const struct find *f,
 			 struct node *n)
 {
+	struct ramfiles_file file = file_of(c, f, n);
+	int err;
+
 	if (is_unchanged(f))
 		return 0;
-	return ramfiles_read_xattrs(c->r, c->tree, f->dir, f->name, n,
-				    &c->differs);
+	err = ramfiles_read_xattrs(&file);
+	c->differs = c->differs || file.differs;
+	return err;
 }
 
 int ramfiles_put_off(struct collect *c, const struct find *f)
@@ -165,6 +182,16 @@ int ramfiles_put_off(struct collect *c, const struct find *f)
 	return known_add(&added, &c->known, &k);
 }
 
+/* As ramfiles_read(). */
+static int read_back(struct collect *c, struct find *f, struct node *n)
+{
+	struct ramfiles_file file = file_of(c, f, n);
+	const int result = ramfiles_read(&file, &f->st, c->walk);
+
+	c->differs = c->differs || file.differs;
+	return result;
+}
+
 static int take_file(struct collect *c, struct find *f)
 {
 	bool deep = c->walk->is_deep ||
@@ -175,8 +202,7 @@ static int take_file(struct collect *c, struct find *f)
 	if (err != 0)
 		return err;
 	if (deep || !is_unchanged(f))
-		result = ramfiles_read(c->r, c->tree, f->dir, f->name, n,
-				       &f->st, c->walk, &c->differs);
+		result = read_back(c, f, n);
 	if (result == READ_TORN)
 		return ramfiles_put_off(c, f);
 	if (result == READ_GONE)

@@ -97,28 +97,29 @@ static bool is_among(const char *name, const char *names, size_t len)
 }
 
 /* Remove what the file has no more. */
-static void remove_rest(struct ramfiles *r, struct tree *t, struct node *n,
-			const char *names, size_t len, bool *differs)
+static void remove_rest(struct ramfiles_file *f, const char *names, size_t len)
 {
+	struct node *n = f->node;
 	struct xattr *x = n->xattrs;
 
 	while (x != NULL) {
-		if (!can_have(r, n, x->name) || is_among(x->name, names, len)) {
+		if (!can_have(f->r, n, x->name) ||
+		    is_among(x->name, names, len)) {
 			x = x->next;
 			continue;
 		}
-		(void)tree_removexattr(t, n, x->name);
-		*differs = true;
+		(void)tree_removexattr(f->tree, n, x->name);
+		f->differs = true;
 		x = n->xattrs;
 	}
 }
 
-/* Take over one that the file has.  buf has room for any. */
-static int take_one(struct tree *t, struct node *n, const char *path,
-		    const char *name, uint8_t *buf, bool *differs)
+/* Take over one that the file has at path. */
+static int take_one(struct ramfiles_file *f, const char *path, const char *name)
 {
+	uint8_t *buf = f->r->buf;
 	ssize_t len = lgetxattr(path, name, buf, XATTR_SIZE_MAX);
-	const struct xattr *had = node_xattr_get(n, name);
+	const struct xattr *had = node_xattr_get(f->node, name);
 	struct xattr_value v = {buf, (size_t)len};
 
 	if (len < 0)
@@ -126,8 +127,8 @@ static int take_one(struct tree *t, struct node *n, const char *path,
 	if (had != NULL && had->len == v.len &&
 	    memcmp(had->value, buf, v.len) == 0)
 		return 0;
-	*differs = true;
-	return set_one(t, n, name, &v);
+	f->differs = true;
+	return set_one(f->tree, f->node, name, &v);
 }
 
 /* What cannot be listed is not what is not there. */
@@ -136,16 +137,15 @@ static int list_failed(int err)
 	return err == EOPNOTSUPP || err == ENOENT ? 0 : -err;
 }
 
-int ramfiles_read_xattrs(struct ramfiles *r, struct tree *t, int dir,
-			 const char *name, struct node *n, bool *differs)
+int ramfiles_read_xattrs(struct ramfiles_file *f)
 {
 	char path[PATH_ROOM], *names;
 	ssize_t len;
 	int err = 0;
 
-	path_of(path, dir, name);
+	path_of(path, f->dir, f->name);
 	len = llistxattr(path, NULL, 0);
-	if (len <= 0 && n->xattrs == NULL)
+	if (len <= 0 && f->node->xattrs == NULL)
 		return 0;
 	names = mem_alloc(XATTR_LIST_MAX);
 	if (names == NULL)
@@ -159,10 +159,10 @@ int ramfiles_read_xattrs(struct ramfiles *r, struct tree *t, int dir,
 	for (const char *p = names; err == 0 && p < names + len;
 	     p += strlen(p) + 1)
 		if (ramfiles_xattr_kind(p) != XATTR_KINDS)
-			err = take_one(t, n, path, p, r->buf, differs);
+			err = take_one(f, path, p);
 	if (err == 0)
-		remove_rest(r, t, n, names, (size_t)len, differs);
+		remove_rest(f, names, (size_t)len);
 	mem_free(names);
-	explicit_bzero(r->buf, RAMFILES_STEP);
+	explicit_bzero(f->r->buf, RAMFILES_STEP);
 	return err;
 }

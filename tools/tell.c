@@ -73,6 +73,17 @@ int tell_daemon(const struct mounted *m, const char *word)
 	return err != 0 ? err : answer.err;
 }
 
+/* Programs keep it from being locked. */
+static enum exit_code tell_writers(const struct mounted *m, const char *doing)
+{
+	return msg_fail(EXIT_FAILED,
+			"%s: %s failed: files in it are open for "
+			"writing, or deleted and still open; it is "
+			"still mounted, and nothing is lost; end those "
+			"programs, or let 'tazpod lock --kill' do it",
+			m->dir, doing);
+}
+
 enum exit_code tell_failure(int err, const struct mounted *m, const char *doing)
 {
 	if (err == -ECONNREFUSED && m->owner != geteuid() && geteuid() != 0)
@@ -95,12 +106,7 @@ enum exit_code tell_failure(int err, const struct mounted *m, const char *doing)
 				"nothing is lost",
 				m->dir, doing);
 	case -ETXTBSY:
-		return msg_fail(EXIT_FAILED,
-				"%s: %s failed: files in it are open for "
-				"writing, or deleted and still open; it is "
-				"still mounted, and nothing is lost; end those "
-				"programs, or let 'tazpod lock --kill' do it",
-				m->dir, doing);
+		return tell_writers(m, doing);
 	case -ENOTSUP:
 		return msg_fail(EXIT_FAILED,
 				"%s: mounted read-only: nothing "

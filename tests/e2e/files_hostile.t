@@ -1,7 +1,10 @@
 #!/bin/sh
 # Files in memory, and whoever means ill or only does what nobody thinks of:
 # whatever is in them, nothing else is lost, and nothing is left behind.
+# shellcheck disable=SC2154,SC2317
 BACKEND=tmpfs
+export BACKEND
+# shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 need_root
