@@ -38,9 +38,10 @@ say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
 
 # What pkg-config says of libraries; headers of all are found by CPPFLAGS.
 libs = $(shell $(PKG_CONFIG) --libs $(1))
-objs = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c))
+objs = $(patsubst %.c,$(B)/%.o,$(wildcard $(addsuffix /*.c,$(1))))
 
 PROGRAMS := $(B)/tazpodfs $(B)/tazpod $(B)/mount.tazpodfs $(B)/umount.tazpodfs
+TOOL_OBJS := $(call objs,tools tools/*)
 MAINS    := $(PROGRAMS:$(B)/%=$(B)/tools/%.o)
 # The malloc of what holds secrets; no library has it, so that tests keep theirs.
 HEAP     := $(B)/tools/heap.o
@@ -57,7 +58,7 @@ TOOLS  := $(B)/libtz-tools.a
 
 $(CRYPTO): $(call objs,crypto)
 $(FS):     $(call objs,fs)
-$(TOOLS):  $(filter-out $(MAINS) $(HEAP),$(call objs,tools))
+$(TOOLS):  $(filter-out $(MAINS) $(HEAP),$(TOOL_OBJS))
 
 CRYPTO_LIBS = $(CRYPTO) $(call libs,libcrypto nettle)
 FS_LIBS     = $(FS) $(CRYPTO_LIBS) $(call libs,libarchive fuse3 libzstd zlib) -lisal
@@ -85,7 +86,7 @@ $(B)/paths: FORCE
 	@mkdir -p $(B)
 	@echo '$(BINDIR)' | cmp -s - $@ || echo '$(BINDIR)' >$@
 .PHONY: FORCE
-$(call objs,tools): $(B)/paths
+$(TOOL_OBJS): $(B)/paths
 
 $(B)/%.o: %.c Makefile
 	@mkdir -p $(@D)

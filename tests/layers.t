@@ -10,7 +10,7 @@ only()
 {
 	n=$((n + 1))
 	found=$(grep -nE "^#include [<\"]($2)" crypto/*.[ch] fs/*.[ch] \
-		tools/*.[ch] | grep -vE "^($1)" || true)
+		tools/*.[ch] tools/*/*.[ch] | grep -vE "^($1)" || true)
 	if [ -z "$found" ]; then
 		echo "ok $n - $3"
 	else
@@ -23,7 +23,7 @@ only()
 sized()
 {
 	n=$((n + 1))
-	found=$(wc -l crypto/*.[ch] fs/*.[ch] tools/*.[ch] |
+	found=$(wc -l crypto/*.[ch] fs/*.[ch] tools/*.[ch] tools/*/*.[ch] |
 		awk -v limit="$1" '$2 != "total" && $1 > limit')
 	if [ -z "$found" ]; then
 		echo "ok $n - no source file is over $1 lines"
@@ -45,7 +45,7 @@ only 'fs/(store(_[a-z]+)?|history|inplace)\.c|fs/ramfiles(_[a-z]+)?\.[ch]|fs/fus
 	'fcntl\.h|unistd\.h' 'only the store and what shows files know files'
 only 'fs/(fuse|ramfiles|backend|saver|autoseal)|tools/' '"?fuse\.h|"?saver\.h|"?ramfiles\.h|"?backend\.h' \
 	'the tree, the archive and the vault know no mount'
-only 'tools/(logind|libsystemd)\.[ch]' 'systemd/|libsystemd\.h' \
+only 'tools/keeper/(logind|libsystemd)\.[ch]' 'systemd/|libsystemd\.h' \
 	'only what listens to logind knows systemd'
 sized 500
 echo "1..$n"

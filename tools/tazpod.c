@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* tazpod(1): the command line. */
-#include "commands.h"
+#include "tools/cli/commands.h"
 
 #include <getopt.h>
 #include <limits.h>

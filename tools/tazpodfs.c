@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* tazpodfs(8): mount a vault. */
 #include "crypto/mem.h"
-#include "daemon.h"
 #include "msg.h"
 #include "options.h"
-#include "place.h"
-#include "stale.h"
+#include "tools/daemon/daemon.h"
+#include "tools/daemon/place.h"
+#include "tools/mounts/stale.h"
 
 #include <dirent.h>
 #include <errno.h>

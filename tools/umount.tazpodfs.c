@@ -8,12 +8,12 @@
  * not care who uses the mount.  So where that is in use, or has been mounted
  * at other places too, umount(8) says what is to be done.
  */
-#include "control.h"
 #include "helper_args.h"
-#include "mounts.h"
 #include "msg.h"
 #include "run.h"
-#include "stale.h"
+#include "tools/control/control.h"
+#include "tools/mounts/mounts.h"
+#include "tools/mounts/stale.h"
 
 #include <errno.h>
 #include <limits.h>

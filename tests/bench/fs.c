@@ -18,7 +18,7 @@
 #include "bench.h"
 #include "times.h"
 
-#include "tools/control.h"
+#include "tools/control/control.h"
 
 #include <fcntl.h>
 #include <stdio.h>

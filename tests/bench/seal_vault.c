@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "seal.h"
 
-#include "tools/control.h"
+#include "tools/control/control.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What a daemon, perhaps another user's, answers, and what is shown of it. */
-#include "tools/control.h"
-#include "tools/status.h"
+#include "tools/cli/status.h"
+#include "tools/control/control.h"
 
 #include "text.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A line of a table of mappings, with names that other processes chose. */
-#include "tools/maps.h"
+#include "tools/mounts/maps.h"
 
 #include "text.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A table of mounts, as the kernel writes it, with names that others chose. */
-#include "tools/mounts.h"
+#include "tools/mounts/mounts.h"
 
 #include "text.h"
 

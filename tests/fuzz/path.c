@@ -2,7 +2,7 @@
 /* A path: in a vault without a mount, and as an archive has it. */
 #include "crypto/crypto.h"
 #include "fs/tar_path.h"
-#include "tools/treepath.h"
+#include "tools/cli/treepath.h"
 
 #include "text.h"
 

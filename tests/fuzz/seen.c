@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What is noted of a vault: a file that a crash may have cut. */
-#include "tools/seen.h"
+#include "tools/vault/seen.h"
 
 #include "text.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A daemon that does not confine itself, to compare with. */
-#include "tools/sandbox.h"
+#include "tools/daemon/sandbox.h"
 
 enum exit_code __wrap_sandbox_enter(const struct sandbox *s, int root,
 				    bool is_files);

@@ -3,10 +3,10 @@
  *	logind own|none|wrong USER
  *	logind impostor USER
  *
- * Be logind, on the bus of DBUS_SYSTEM_BUS_ADDRESS, as far as tools/logind.c
- * knows it.  There are three sessions: own and mine, which are USER's, and
- * other.  Whoever asks is in the first of them, or in none.  With "wrong", all
- * answers have types that they should not have.
+ * Be logind, on the bus of DBUS_SYSTEM_BUS_ADDRESS, as far as
+ *tools/keeper/logind.c knows it.  There are three sessions: own and mine, which
+ *are USER's, and other.  Whoever asks is in the first of them, or in none. With
+ *"wrong", all answers have types that they should not have.
  *
  * An impostor has not the name, but says that it has, and tells the same to
  * everybody who is on the bus, one by one, and to all.

@@ -2,16 +2,16 @@
 /*
  *	logind_watch [suspend] [session]
  *
- * Print, a line each, what tools/logind.h tells, "holds" and "lets" when sleep
- * begins to be held up and no longer is, and "quiet" when there is nothing more
- * to come.  Standard input has commands, until its end: "release", and "turns",
- * which prints how often poll(2) has returned for something else.
+ * Print, a line each, what tools/keeper/logind.h tells, "holds" and "lets" when
+ *sleep begins to be held up and no longer is, and "quiet" when there is nothing
+ *more to come.  Standard input has commands, until its end: "release", and
+ *"turns", which prints how often poll(2) has returned for something else.
  *
  *	logind_watch belongs
  *
  * Print whether this process is in a session.
  */
-#include "tools/logind.h"
+#include "tools/keeper/logind.h"
 
 #include <poll.h>
 #include <stdio.h>

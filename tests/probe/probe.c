@@ -11,7 +11,7 @@
  *	PROBE_PID	a process of the same user
  *	PROBE_EXEC	if it is set, a program is run at last
  */
-#include "tools/report.h"
+#include "tools/daemon/report.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "tools/autolock.h"
+#include "tools/daemon/autolock.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

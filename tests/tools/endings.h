@@ -7,9 +7,9 @@
  * this program's own, and whatever they were asked for ends when the test says
  * so, in any order.
  */
-#include "tools/ending.h"
+#include "tools/daemon/ending.h"
 #include "tools/msg.h"
-#include "tools/rescue.h"
+#include "tools/vault/rescue.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "tools/holders.h"
+#include "tools/mounts/holders.h"
 
 #include <errno.h>
 #include <fcntl.h>

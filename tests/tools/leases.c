@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "tools/leases.h"
+#include "tools/daemon/leases.h"
 
 #include <errno.h>
 #include <fcntl.h>

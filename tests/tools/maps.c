@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "tools/maps.h"
+#include "tools/mounts/maps.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What `tazpod status` says of how a vault is shown. */
-#include "tools/protection.h"
+#include "tools/machine/protection.h"
 
-#include "tools/status.h"
+#include "tools/cli/status.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Which rung is chosen, for every combination of facts that counts. */
-#include "tools/rung.h"
+#include "tools/machine/rung.h"
 
-#include "tools/promises.h"
-#include "tools/reach.h"
+#include "tools/machine/promises.h"
+#include "tools/machine/reach.h"
 
 #include <errno.h>
 #include <setjmp.h>

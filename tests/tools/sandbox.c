@@ -4,11 +4,11 @@
  * still can.  It is for good, so each test enters it in a child of its own,
  * whose exit status is the number of the check that failed.
  */
-#include "tools/sandbox.h"
+#include "tools/daemon/sandbox.h"
 
-#include "tools/caps.h"
-#include "tools/sandbox_landlock.h"
-#include "tools/sandbox_seccomp.h"
+#include "tools/daemon/sandbox_landlock.h"
+#include "tools/daemon/sandbox_seccomp.h"
+#include "tools/machine/caps.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "tools/seen.h"
+#include "tools/vault/seen.h"
 
-#include "tools/statedir.h"
+#include "tools/vault/statedir.h"
 
 #include <errno.h>
 #include <fcntl.h>

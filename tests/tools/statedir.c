@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "tools/statedir.h"
+#include "tools/vault/statedir.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* find MAJOR:MINOR DAEMON: who holds something of that filesystem. */
-#include "tools/holders.h"
+#include "tools/mounts/holders.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+#include "unlock.h"
+
+#include "target.h"
+#include "tools/control/control.h"
+#include "tools/mounts/stale.h"
+#include "turn.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { ENDING_STEPS = 40 }; /* of 50 ms, for a mount that is going */
+
+void unlock_begin(struct unlock *u)
+{
+	char *path = target_resolve(u->vault);
+
+	/* tazpodfs says what is wrong with a vault in no folder. */
+	u->turn = path != NULL ? turn_take(path, u->vault) : -1;
+	free(path);
+}
+
+void unlock_end(struct unlock *u)
+{
+	if (u->turn >= 0)
+		(void)close(u->turn);
+	u->turn = -1;
+}
+
+/* Is m not where it is wanted? */
+static bool is_elsewhere(const struct mounted *m, const char *dir)
+{
+	char *wanted = dir != NULL ? target_resolve(dir) : NULL;
+	bool elsewhere =
+		dir != NULL && (wanted == NULL || strcmp(wanted, m->dir) != 0);
+
+	free(wanted);
+	return elsewhere;
+}
+
+/*
+ * Find the mount, and ask its daemon.  Where nobody answers, it may be going
+ * just now, and is not what anybody wants then: it is looked for again.
+ */
+static int find_answering(struct unlocked *ret, const char *vault,
+			  struct control_answer *answer)
+{
+	const struct timespec step = {.tv_nsec = 50000000};
+	int err = 0;
+
+	for (int i = 0; i < ENDING_STEPS; i++) {
+		mounts_free(ret->list);
+		ret->list = NULL;
+		ret->mount = NULL;
+		/* A dead one keeps nobody from mounting elsewhere. */
+		if (mounts_read(&ret->list) == 0)
+			ret->mount = stale_live_mount(ret->list, vault);
+		if (ret->mount == NULL)
+			return 0;
+		err = control_ask(answer, ret->mount->owner, ret->mount->dev,
+				  "status");
+		if (err == 0 || err == -ETIMEDOUT)
+			break;
+		(void)nanosleep(&step, NULL);
+	}
+	return err;
+}
+
+/* Learn from its daemon what it is like. */
+static enum exit_code find(struct unlocked *ret, const struct unlock *u,
+			   const char *vault)
+{
+	struct control_answer answer = {0};
+	int err = find_answering(ret, vault, &answer);
+	const struct mounted *m = ret->mount;
+
+	if (m == NULL)
+		return EXIT_DONE;
+	if (err == -ECONNREFUSED || err == -ETIMEDOUT)
+		return msg_fail(EXIT_MOUNT,
+				"%s: mounted at %s, but its daemon does not "
+				"answer; run 'umount %s', then unlock again",
+				u->vault, m->dir, m->dir);
+	/* It may have no control socket. */
+	if (err == 0) {
+		/* 0 if it is in another pid namespace. */
+		ret->daemon = answer.pid;
+		ret->pidfd = (int)syscall(SYS_pidfd_open, ret->daemon, 0);
+		ret->lease_only = control_number(answer.body, "lease_only") > 0;
+	}
+	free(answer.body);
+	return EXIT_DONE;
+}
+
+enum exit_code unlock_find(struct unlocked *ret, const struct unlock *u)
+{
+	struct unlocked found = {.pidfd = -1};
+	char *real = realpath(u->vault, NULL);
+	enum exit_code code = EXIT_DONE;
+
+	if (real != NULL)
+		code = find(&found, u, real);
+	if (code == EXIT_DONE && found.mount != NULL &&
+	    is_elsewhere(found.mount, u->dir))
+		code = msg_fail(EXIT_IN_USE,
+				"%s: unlocked already at %s; 'tazpod lock' it "
+				"first",
+				u->vault, found.mount->dir);
+	if (code == EXIT_DONE)
+		*ret = found;
+	else
+		unlock_forget(&found);
+	free(real);
+	return code;
+}
+
+void unlock_forget(struct unlocked *found)
+{
+	mounts_free(found->list);
+	if (found->pidfd >= 0)
+		(void)close(found->pidfd);
+	*found = (struct unlocked){.pidfd = -1};
+}
+
+/* The one beside this program, as it was built or installed. */
+static void find_tazpodfs(char path[static PATH_MAX])
+{
+	ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 4);
+	char *slash;
+
+	if (n > 0) {
+		path[n] = '\0';
+		slash = strrchr(path, '/');
+		(void)snprintf(slash + 1, sizeof("tazpodfs"), "tazpodfs");
+	} else {
+		(void)snprintf(path, PATH_MAX, "%s/tazpodfs", TZ_BINDIR);
+	}
+}
+
+enum exit_code unlock_prepare(struct unlock_program *ret, struct unlock *u)
+{
+	const char *dir = u->dir != NULL ? u->dir : u->usual;
+
+	if (u->dir == NULL) {
+		if (!target_default_dir(u->usual))
+			return msg_fail(EXIT_USAGE,
+					"no mount point named, and HOME is not "
+					"set");
+		if (mkdir(dir, 0700) != 0 && errno != EEXIST)
+			return msg_fail(EXIT_MOUNT,
+					"%s: cannot make the mount point: %s; "
+					"name another folder",
+					dir, strerror(errno));
+	}
+	find_tazpodfs(ret->path);
+	ret->argv[0] = "tazpodfs";
+	ret->argv[1] = "-o";
+	ret->argv[2] = u->options;
+	ret->argv[3] = "--";
+	ret->argv[4] = u->vault;
+	ret->argv[5] = dir;
+	ret->argv[6] = NULL;
+	return EXIT_DONE;
+}
