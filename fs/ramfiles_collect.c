@@ -236,8 +236,8 @@ static int keep_all_missed(struct collect *c)
 	const struct known_table *old = &c->r->known;
 	int err = 0;
 
-	c->known_as =
-		mem_alloc_in(MEM_PLAIN, (c->last + 1) * sizeof(*c->known_as));
+	c->known_as = mem_alloc_in(
+		MEM_PLAIN, (c->last + 1) * sizeof(const struct known *));
 	if (c->known_as == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; i < old->room; i++)

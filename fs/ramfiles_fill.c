@@ -137,7 +137,7 @@ static int finish(struct ramfiles *r, int dir, const char *name,
 {
 	const struct timespec times[] = {n->attr.atime, n->attr.mtime};
 	struct known k = {.node = n->ino}, *added;
-	struct stat st;
+	struct stat st = {0};
 	int err;
 
 	ramfiles_shown(&k, r, n);
