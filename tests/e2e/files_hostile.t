@@ -2,6 +2,8 @@
 # Files in memory, and whoever means ill or only does what nobody thinks of:
 # whatever is in them, nothing else is lost, and nothing is left behind.
 BACKEND=tmpfs
+export BACKEND
+# shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 need_root
