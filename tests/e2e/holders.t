@@ -242,7 +242,8 @@ is "$status $(cat "$W/err")" "0 " "nor is anybody who holds nothing"
 
 # What it takes to look depends on the machine, so that is only shown.
 ${CC:-gcc} -D_GNU_SOURCE -I"$TOP" -Wall -Wextra -O2 -o "$W/find" \
-	"$E2E/holders/find.c" "$TOP/tools/holders.c" "$TOP/tools/maps.c" ||
+	"$E2E/holders/find.c" "$TOP/tools/mounts/holders.c" \
+	"$TOP/tools/mounts/maps.c" ||
 	exit 1
 new_mount seal=off
 cp "$HOLD" "$M/program"
