@@ -36,6 +36,7 @@ struct run {
 	bool is_private; /* is wanted */
 	enum backend_kind backend;
 	bool asks_once; /* the passphrase cannot be had again */
+	char *options;	/* for tazpodfs in a namespace of our own, or NULL */
 	uint32_t grace_ms;
 	const sigset_t *mask; /* NULL: as it is */
 };
@@ -62,14 +63,16 @@ static enum exit_code run_tazpodfs(struct run *r)
 	struct child_program p = {
 		.before = let_mount, .ctx = r, .mask = r->mask};
 	struct child c;
-	char *options = NULL;
 	enum exit_code code;
 	int err, status;
 
-	if (r->space.is_entered) {
-		if (asprintf(&options, "%s,private", r->unlock.options) < 0)
+	if (r->space.is_entered && r->options == NULL) {
+		if (asprintf(&r->options, "%s,private", r->unlock.options) <
+		    0) {
+			r->options = NULL;
 			return msg_fail(EXIT_FAILED, "out of memory");
-		r->unlock.options = options;
+		}
+		r->unlock.options = r->options;
 	}
 	code = unlock_prepare(&u, &r->unlock);
 	if (code != EXIT_DONE)
@@ -353,6 +356,7 @@ enum exit_code leased_run(const struct command_line *c,
 	}
 	if (code == EXIT_DONE)
 		code = run(&r);
+	free(r.options);
 	free(options);
 	if (init_is_us())
 		init_end();
