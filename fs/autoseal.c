@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "autoseal.h"
 
+#include "clock.h"
+
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { RETRY_MS = 1000, RETRY_MAX_MS = 60000 };
@@ -23,20 +24,7 @@ struct autoseal {
 
 static uint64_t now_ms(void)
 {
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
-static void wake_in(const struct autoseal *a, uint64_t ms)
-{
-	const struct itimerspec at = {
-		.it_value = {(time_t)(ms / 1000),
-			     (long)(ms % 1000) * 1000000 + 1},
-	};
-
-	(void)timerfd_settime(a->timer, 0, &at, NULL);
+	return (uint64_t)clock_ms(CLOCK_MONOTONIC);
 }
 
 /* When the pending changes are to be sealed. */
@@ -62,14 +50,14 @@ static void on_sealed(void *ctx, int err)
 	if (err == 0) {
 		a->retry_ms = 0;
 		if (a->pending)
-			wake_in(a, a->policy.quiet_ms);
+			clock_wake_in(a->timer, a->policy.quiet_ms);
 		return;
 	}
 	a->retry_ms = a->retry_ms == 0 ? RETRY_MS : a->retry_ms * 2;
 	if (a->retry_ms > RETRY_MAX_MS)
 		a->retry_ms = RETRY_MAX_MS;
 	a->pending = true;
-	wake_in(a, a->retry_ms);
+	clock_wake_in(a->timer, a->retry_ms);
 }
 
 static void on_timer(void *ctx, int fd)
@@ -82,7 +70,7 @@ static void on_timer(void *ctx, int fd)
 	if (!a->pending || a->busy)
 		return;
 	if (a->retry_ms == 0 && now < due) {
-		wake_in(a, due - now);
+		clock_wake_in(a->timer, due - now);
 		return;
 	}
 	a->pending = false;
@@ -126,7 +114,7 @@ void autoseal_changed(struct autoseal *a)
 	a->first_ms = a->last_ms;
 	/* A seal under way sets the timer when it ends. */
 	if (!a->busy)
-		wake_in(a, a->policy.quiet_ms);
+		clock_wake_in(a->timer, a->policy.quiet_ms);
 }
 
 void autoseal_settled(struct autoseal *a)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+#include "clock.h"
+#include "crypto/mem.h"
 #include "ramfiles_impl.h"
 
-#include "crypto/mem.h"
-
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,22 +30,33 @@ static struct ramfiles *files_of(struct backend *b)
 	return (struct ramfiles *)b;
 }
 
-uint64_t ramfiles_now_ms(void)
+static uint64_t now_ms(void)
 {
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+	return (uint64_t)clock_ms(CLOCK_MONOTONIC);
 }
 
-static void wake_in(const struct ramfiles *r, uint64_t ms)
+DIR *ramfiles_list(int fd)
 {
-	const struct itimerspec at = {
-		.it_value = {(time_t)(ms / 1000),
-			     (long)(ms % 1000) * 1000000 + 1},
-	};
+	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0), err;
+	DIR *d = own >= 0 ? fdopendir(own) : NULL;
 
-	(void)timerfd_settime(r->timer, 0, &at, NULL);
+	if (d == NULL && own >= 0) {
+		err = errno;
+		(void)close(own);
+		errno = err;
+	}
+	return d;
+}
+
+bool ramfiles_is_same_time(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+void ramfiles_wipe_buffers(struct ramfiles *r)
+{
+	explicit_bzero(r->buf, RAMFILES_STEP);
+	explicit_bzero(r->old, RAMFILES_STEP);
 }
 
 /* How long to wait before the next walk. */
@@ -58,13 +71,13 @@ static uint64_t rest_ms(const struct ramfiles *r)
 static int walk(struct ramfiles *r, const struct ramfiles_walk *how,
 		bool *settled)
 {
-	const uint64_t begun = ramfiles_now_ms();
+	const uint64_t begun = now_ms();
 	const bool was_behind = r->is_behind;
 	const int before = r->error;
 	bool changed;
 
 	r->error = ramfiles_collect(r, how, settled, &changed);
-	r->walk_ms = ramfiles_now_ms() - begun;
+	r->walk_ms = now_ms() - begun;
 	if (*settled)
 		r->unsettled_ms = 0;
 	else if (r->unsettled_ms == 0)
@@ -94,7 +107,7 @@ static void tell(struct flush_waiter *list, int err)
 /* Is there somebody who does not wait any longer for writers? */
 static bool is_late(const struct ramfiles *r)
 {
-	const uint64_t now = ramfiles_now_ms();
+	const uint64_t now = now_ms();
 
 	for (const struct flush_waiter *w = r->waiters; w != NULL; w = w->next)
 		if (now >= w->until_ms)
@@ -112,7 +125,7 @@ static void serve_waiters(struct ramfiles *r)
 	int err = walk(r, &how, &settled);
 
 	if (err == 0 && !settled && how.is_patient) {
-		wake_in(r, RETRY_MS);
+		clock_wake_in(r->timer, RETRY_MS);
 		return;
 	}
 	list = r->waiters;
@@ -125,8 +138,7 @@ static void walk_by_itself(struct ramfiles *r)
 	const uint64_t since = r->unsettled_ms;
 	const struct ramfiles_walk how = {
 		.is_deep = r->is_unwatched,
-		.is_patient =
-			since == 0 || ramfiles_now_ms() < since + PATIENCE_MS,
+		.is_patient = since == 0 || now_ms() < since + PATIENCE_MS,
 	};
 	bool settled;
 
@@ -149,9 +161,9 @@ static void on_timer(void *ctx, int fd)
 	if (r->waiters != NULL)
 		return;
 	if (r->error != 0 || (r->is_unwatched && !r->is_behind))
-		wake_in(r, BLIND_MS);
+		clock_wake_in(r->timer, BLIND_MS);
 	else if (r->is_behind)
-		wake_in(r, rest_ms(r));
+		clock_wake_in(r->timer, rest_ms(r));
 }
 
 static void on_inotify(void *ctx, int fd)
@@ -166,7 +178,7 @@ static void on_inotify(void *ctx, int fd)
 	/* Before it is in the tree, since it may take a while. */
 	r->events.changed(r->events.ctx);
 	if (!was_behind && r->waiters == NULL)
-		wake_in(r, rest_ms(r));
+		clock_wake_in(r->timer, rest_ms(r));
 }
 
 static int serve(struct backend *b, struct saver *saver)
@@ -192,7 +204,7 @@ static int serve(struct backend *b, struct saver *saver)
 	if (err == 0)
 		err = walk(r, &how, &settled);
 	if (err == 0 && (r->is_behind || r->is_unwatched))
-		wake_in(r, r->is_behind ? SETTLE_MS : BLIND_MS);
+		clock_wake_in(r->timer, r->is_behind ? SETTLE_MS : BLIND_MS);
 	if (err == 0)
 		r->events.ready(r->events.ctx);
 	return err;
@@ -212,8 +224,7 @@ static void flush(struct backend *b, backend_flushed *fn, void *ctx)
 		fn(ctx, -ENOMEM);
 		return;
 	}
-	*w = (struct flush_waiter){r->waiters, fn, ctx,
-				   ramfiles_now_ms() + FLUSH_MS};
+	*w = (struct flush_waiter){r->waiters, fn, ctx, now_ms() + FLUSH_MS};
 	r->waiters = w;
 	serve_waiters(r);
 }

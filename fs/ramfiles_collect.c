@@ -116,17 +116,12 @@ static int walk_folder(struct collect *c, int fd, struct node *dir,
 {
 	struct known *k = NULL;
 	struct stat st;
-	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0), err = 0;
-	DIR *d = own >= 0 ? fdopendir(own) : NULL;
+	DIR *d = ramfiles_list(fd);
 	const struct dirent *e;
-	int watch = 0;
+	int watch = 0, err = 0;
 
-	if (d == NULL) {
-		err = -errno;
-		if (own >= 0)
-			(void)close(own);
-		return err;
-	}
+	if (d == NULL)
+		return -errno;
 	/* Before it is listed, so that nothing is missed. */
 	if (fstat(fd, &st) == 0)
 		k = known_find(&c->known, st.st_ino);
@@ -396,6 +391,7 @@ int ramfiles_collect(struct ramfiles *r, const struct ramfiles_walk *how,
 		err = keep_all_missed(&c);
 	if (err == 0)
 		err = replace(&c);
+	ramfiles_wipe_buffers(r);
 	*settled = err == 0 && !c.is_unsettled;
 	*changed = err == 0 && c.differs;
 	if (*settled)

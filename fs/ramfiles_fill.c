@@ -13,8 +13,9 @@
 
 enum { LINK_NAME = 40 };
 
-void ramfiles_shown(struct known *ret, const struct ramfiles *r,
-		    const struct node *n)
+/* The mode, the owner and the group that n is to be shown with. */
+static void set_shown(struct known *ret, const struct ramfiles *r,
+		      const struct node *n)
 {
 	const struct backend_view *v = &r->view;
 
@@ -79,7 +80,6 @@ static int make_file(struct ramfiles *r, int dir, const char *name,
 		err = -errno;
 	for (uint64_t off = 0; err == 0 && off < n->attr.size;)
 		err = write_piece(r, fd, n, &off);
-	explicit_bzero(r->buf, RAMFILES_STEP);
 	if (fd >= 0)
 		(void)close(fd);
 	return err;
@@ -140,7 +140,7 @@ static int finish(struct ramfiles *r, int dir, const char *name,
 	struct stat st = {0};
 	int err;
 
-	ramfiles_shown(&k, r, n);
+	set_shown(&k, r, n);
 	err = set_owner(dir, name, &k);
 	if (err == 0 && !S_ISLNK(n->attr.mode) &&
 	    fchmodat(dir, name, k.mode, 0) != 0)
@@ -260,6 +260,7 @@ int ramfiles_fill(struct ramfiles *r)
 	const struct node *root = tree_node(r->parts.tree, TREE_ROOT);
 	int err = fill_folder(r, r->root, root);
 
+	ramfiles_wipe_buffers(r);
 	forget_links(r);
 	note_links(r);
 	return err == 0 ? finish(r, r->root, ".", root) : err;

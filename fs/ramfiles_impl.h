@@ -7,6 +7,7 @@
 #include "known.h"
 #include "ramfiles.h"
 
+#include <dirent.h>
 #include <sys/stat.h>
 
 enum {
@@ -73,10 +74,6 @@ int ramfiles_fill(struct ramfiles *r);
 /* Which kind of attribute has that name?  XATTR_KINDS: none that is kept. */
 enum xattr_kind ramfiles_xattr_kind(const char *name);
 
-/* The mode, the owner and the group that n is to be shown with. */
-void ramfiles_shown(struct known *ret, const struct ramfiles *r,
-		    const struct node *n);
-
 /* How thorough a walk is. */
 struct ramfiles_walk {
 	bool is_deep;	 /* contents are compared whatever their times say */
@@ -125,6 +122,7 @@ struct ramfiles_file {
 	const char *name;
 	struct tree *tree;
 	struct node *node;
+	int fd;	      /* while ramfiles_read() has it open */
 	bool differs; /* it was */
 };
 
@@ -142,10 +140,16 @@ int ramfiles_read_xattrs(struct ramfiles_file *f);
 int ramfiles_write_xattrs(struct ramfiles *r, int dir, const char *name,
 			  const struct node *n);
 
+/* A listing of the folder fd, which stays the caller's.  NULL and errno. */
+DIR *ramfiles_list(int fd);
+
+/* Are those the same? */
+bool ramfiles_is_same_time(const struct timespec *a, const struct timespec *b);
+
+/* What has gone through r->buf and r->old is not to stay there. */
+void ramfiles_wipe_buffers(struct ramfiles *r);
+
 /* ramfiles_wipe.c: overwrite and remove all there is, as far as possible. */
 void ramfiles_wipe(struct ramfiles *r);
-
-/* Milliseconds of a clock that does not jump. */
-uint64_t ramfiles_now_ms(void);
 
 #endif

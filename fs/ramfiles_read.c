@@ -8,6 +8,7 @@
  * if it has not changed for a moment, or if two readings of it are the same and
  * so are its times.
  */
+#include "clock.h"
 #include "ramfiles_impl.h"
 
 #include <errno.h>
@@ -19,19 +20,9 @@
 enum {
 	QUIET_MS = 100, /* since the last change of what is open for writing */
 	READINGS = 3,
-	NS_PER_MS = 1000000,
 };
 
-/* A file that is being read. */
-struct reading {
-	struct ramfiles *r;
-	struct tree *tree;
-	struct node *node;
-	int fd;
-	bool differs;
-};
-
-static int set_size(struct reading *f, uint64_t size)
+static int set_size(struct ramfiles_file *f, uint64_t size)
 {
 	const struct attr attr = {.size = size};
 
@@ -40,7 +31,7 @@ static int set_size(struct reading *f, uint64_t size)
 }
 
 /* There is a hole from off up to end: so let there be one. */
-static int clear(struct reading *f, uint64_t off, uint64_t end)
+static int clear(struct ramfiles_file *f, uint64_t off, uint64_t end)
 {
 	const uint64_t size = f->node->attr.size;
 	uint64_t data;
@@ -56,7 +47,7 @@ static int clear(struct reading *f, uint64_t off, uint64_t end)
 }
 
 /* Is what the tree has at off just what is in buf? */
-static bool is_there(struct reading *f, uint64_t off, size_t len)
+static bool is_there(struct ramfiles_file *f, uint64_t off, size_t len)
 {
 	return off + len <= f->node->attr.size &&
 	       node_read(f->node, off, f->r->old, len) == (ssize_t)len &&
@@ -64,12 +55,15 @@ static bool is_there(struct reading *f, uint64_t off, size_t len)
 }
 
 /* One piece of data.  Its length, 0 at the end of the file, or -errno. */
-static ssize_t take_piece(struct reading *f, uint64_t off, size_t len)
+static ssize_t take_piece(struct ramfiles_file *f, uint64_t off, size_t len)
 {
-	ssize_t got = pread(f->fd, f->r->buf, len, (off_t)off), done = 0;
+	ssize_t got, done = 0;
 
+	do
+		got = pread(f->fd, f->r->buf, len, (off_t)off);
+	while (got < 0 && errno == EINTR);
 	if (got < 0)
-		return errno == EINTR ? 0 : -errno;
+		return -errno;
 	if (got == 0 || is_there(f, off, (size_t)got))
 		return got;
 	f->differs = true;
@@ -85,7 +79,7 @@ static ssize_t take_piece(struct reading *f, uint64_t off, size_t len)
 }
 
 /* All data from off up to end, by the extents that a tree has. */
-static int take_data(struct reading *f, uint64_t off, uint64_t end)
+static int take_data(struct ramfiles_file *f, uint64_t off, uint64_t end)
 {
 	while (off < end) {
 		uint64_t next = (off / RAMFILES_STEP + 1) * RAMFILES_STEP;
@@ -101,7 +95,7 @@ static int take_data(struct reading *f, uint64_t off, uint64_t end)
 }
 
 /* Make the node what the file is, of so many bytes. */
-static int take_all(struct reading *f, uint64_t size)
+static int take_all(struct ramfiles_file *f, uint64_t size)
 {
 	int err = f->node->attr.size > size ? set_size(f, size) : 0;
 
@@ -125,33 +119,24 @@ static int take_all(struct reading *f, uint64_t size)
 	return err;
 }
 
-static bool is_same_time(const struct timespec *a, const struct timespec *b)
-{
-	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
-}
-
 static bool is_same(const struct stat *a, const struct stat *b)
 {
 	return a->st_size == b->st_size &&
-	       is_same_time(&a->st_mtim, &b->st_mtim) &&
-	       is_same_time(&a->st_ctim, &b->st_ctim);
+	       ramfiles_is_same_time(&a->st_mtim, &b->st_mtim) &&
+	       ramfiles_is_same_time(&a->st_ctim, &b->st_ctim);
 }
 
 /* Has it been left alone for a moment? */
 static bool is_quiet(const struct stat *st)
 {
-	struct timespec now;
-	int64_t ms;
+	const int64_t ms = clock_since_ms(CLOCK_REALTIME, &st->st_ctim);
 
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	ms = ((int64_t)now.tv_sec - st->st_ctim.tv_sec) * 1000 +
-	     (now.tv_nsec - st->st_ctim.tv_nsec) / NS_PER_MS;
 	/* A clock that was set back tells nothing. */
 	return ms < 0 || ms >= QUIET_MS;
 }
 
 /* Read what others may be writing to, until two readings are the same. */
-static int read_twice(struct reading *f, struct stat *st)
+static int read_twice(struct ramfiles_file *f, struct stat *st)
 {
 	struct stat now = *st;
 	bool differed = f->differs;
@@ -175,7 +160,7 @@ static int read_twice(struct reading *f, struct stat *st)
  * While nobody can write to it.  If that takes too long, as when this process
  * was stopped, the kernel takes the lease away.
  */
-static int read_leased(struct reading *f, const struct stat *st)
+static int read_leased(struct ramfiles_file *f, const struct stat *st)
 {
 	int err = take_all(f, (uint64_t)st->st_size);
 	struct stat now;
@@ -188,7 +173,8 @@ static int read_leased(struct reading *f, const struct stat *st)
 	return is_same(st, &now) ? READ_DONE : READ_TORN;
 }
 
-static int read_unleased(struct reading *f, struct stat *st, bool is_patient)
+static int read_unleased(struct ramfiles_file *f, struct stat *st,
+			 bool is_patient)
 {
 	int result = READ_TORN;
 
@@ -197,7 +183,7 @@ static int read_unleased(struct reading *f, struct stat *st, bool is_patient)
 	return result == READ_TORN && !is_patient ? READ_DONE : result;
 }
 
-static int read_file(struct reading *f, struct stat *st, bool is_patient)
+static int read_file(struct ramfiles_file *f, struct stat *st, bool is_patient)
 {
 	const bool leased = fcntl(f->fd, F_SETLEASE, F_RDLCK) == 0;
 	int result = READ_TORN;
@@ -219,27 +205,22 @@ static int open_failed(int err, const struct ramfiles_walk *walk)
 	return -err;
 }
 
-int ramfiles_read(struct ramfiles_file *file, struct stat *st,
+int ramfiles_read(struct ramfiles_file *f, struct stat *st,
 		  const struct ramfiles_walk *walk)
 {
-	struct ramfiles *r = file->r;
 	const ino_t ino = st->st_ino;
-	struct reading f = {.r = r, .tree = file->tree, .node = file->node};
 	int result = READ_GONE;
 
 	/* What it is by now may be something that is not to be opened. */
-	f.fd = openat(file->dir, file->name,
-		      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY |
-			      O_CLOEXEC);
-	if (f.fd < 0)
+	f->fd = openat(f->dir, f->name,
+		       O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY |
+			       O_CLOEXEC);
+	if (f->fd < 0)
 		return open_failed(errno, walk);
-	if (fstat(f.fd, st) != 0)
+	if (fstat(f->fd, st) != 0)
 		result = -errno;
 	else if (S_ISREG(st->st_mode) && st->st_ino == ino)
-		result = read_file(&f, st, walk->is_patient);
-	explicit_bzero(r->buf, RAMFILES_STEP);
-	explicit_bzero(r->old, RAMFILES_STEP);
-	(void)close(f.fd);
-	file->differs = file->differs || f.differs;
+		result = read_file(f, st, walk->is_patient);
+	(void)close(f->fd);
 	return result;
 }

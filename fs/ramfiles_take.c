@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "ramfiles_take.h"
 
+#include "clock.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-enum {
-	RACY_MS = 20, /* what a time of a file may be off: two ticks */
-	NS_PER_MS = 1000000,
-};
+enum { RACY_MS = 20 }; /* what a time of a file may be off: two ticks */
 
 static void mark_found(struct collect *c, const struct node *n)
 {
@@ -20,21 +19,10 @@ static void mark_found(struct collect *c, const struct node *n)
 	c->found[n->ino / 8] |= bit;
 }
 
-static bool is_same_time(const struct timespec *a, const struct timespec *b)
-{
-	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
-}
-
 /* Could it change once more without its times telling? */
 static bool is_racy(const struct stat *st)
 {
-	struct timespec now;
-	int64_t ms;
-
-	(void)clock_gettime(CLOCK_REALTIME_COARSE, &now);
-	ms = ((int64_t)now.tv_sec - st->st_ctim.tv_sec) * 1000 +
-	     (now.tv_nsec - st->st_ctim.tv_nsec) / NS_PER_MS;
-	return ms < RACY_MS;
+	return clock_since_ms(CLOCK_REALTIME_COARSE, &st->st_ctim) < RACY_MS;
 }
 
 /* Are contents and attributes what they were when it was read last? */
@@ -43,8 +31,8 @@ static bool is_unchanged(const struct find *f)
 	const struct known *k = f->seen;
 
 	return k != NULL && !k->is_racy && k->size == (uint64_t)f->st.st_size &&
-	       is_same_time(&k->mtime, &f->st.st_mtim) &&
-	       is_same_time(&k->ctime, &f->st.st_ctim);
+	       ramfiles_is_same_time(&k->mtime, &f->st.st_mtim) &&
+	       ramfiles_is_same_time(&k->ctime, &f->st.st_ctim);
 }
 
 /* What is kept of f's file, which is the new tree's n. */
@@ -95,12 +83,12 @@ int ramfiles_set_attributes(struct collect *c, const struct find *f,
 			a.uid = was->uid;
 		if (k->gid == a.gid)
 			a.gid = was->gid;
-		if (is_same_time(&k->ctime, &a.ctime))
+		if (ramfiles_is_same_time(&k->ctime, &a.ctime))
 			a.ctime = was->ctime;
 	}
 	c->differs = c->differs || was == NULL || was->mode != a.mode ||
 		     was->uid != a.uid || was->gid != a.gid ||
-		     !is_same_time(&was->mtime, &a.mtime);
+		     !ramfiles_is_same_time(&was->mtime, &a.mtime);
 	return tree_setattr(c->tree, n, &a,
 			    SET_MODE | SET_UID | SET_GID | SET_ATIME |
 				    SET_MTIME | SET_CTIME);
@@ -118,7 +106,6 @@ int ramfiles_start_node(struct collect *c, const struct find *f,
 		.target = target,
 		.is_loaded = true,
 	};
-
 	int err;
 
 	if (f->was != NULL)

@@ -61,12 +61,9 @@ static void wipe_entry(const struct ramfiles *r, int dir, const char *name)
 
 static void wipe_folder(const struct ramfiles *r, int fd)
 {
-	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	DIR *d = own >= 0 ? fdopendir(own) : NULL;
+	DIR *d = ramfiles_list(fd);
 	const struct dirent *e;
 
-	if (d == NULL && own >= 0)
-		(void)close(own);
 	while (d != NULL && (e = readdir(d)) != NULL)
 		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
 			wipe_entry(r, fd, e->d_name);

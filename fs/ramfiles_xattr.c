@@ -163,6 +163,5 @@ int ramfiles_read_xattrs(struct ramfiles_file *f)
 	if (err == 0)
 		remove_rest(f, names, (size_t)len);
 	mem_free(names);
-	explicit_bzero(f->r->buf, RAMFILES_STEP);
 	return err;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "child.h"
 
+#include "fs/clock.h"
+
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -162,15 +164,6 @@ static void release(struct child *c)
 	(void)sigprocmask(SIG_SETMASK, &c->before, NULL);
 }
 
-/* Milliseconds of a clock that nobody sets. */
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* The next signal, until that time, or with -1 for ever.  0: there is none. */
 static int next_signal(siginfo_t *info, int64_t until)
 {
@@ -183,7 +176,9 @@ static int next_signal(siginfo_t *info, int64_t until)
 	if (until < 0) {
 		number = sigwaitinfo(&set, info);
 	} else {
-		ms = until > now_ms() ? until - now_ms() : 0;
+		ms = until > clock_ms(CLOCK_MONOTONIC)
+			     ? until - clock_ms(CLOCK_MONOTONIC)
+			     : 0;
 		left.tv_sec = ms / 1000;
 		left.tv_nsec = ms % 1000 * 1000000;
 		number = sigtimedwait(&set, info, &left);
@@ -203,8 +198,8 @@ int child_wait(struct child *c, const struct child_grace *grace)
 			pass_on(c, &info);
 		if (number == SIGTERM && until < 0 && grace != NULL &&
 		    grace->ms > 0)
-			until = now_ms() + grace->ms;
-		if (until < 0 || now_ms() < until)
+			until = clock_ms(CLOCK_MONOTONIC) + grace->ms;
+		if (until < 0 || clock_ms(CLOCK_MONOTONIC) < until)
 			continue;
 		grace->over(grace->ctx);
 		(void)kill(c->pid, SIGKILL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "evict.h"
 
+#include "fs/clock.h"
 #include "tools/mounts/holders.h"
 #include "tools/msg.h"
 
@@ -10,7 +11,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -27,15 +27,6 @@ struct eviction {
 	size_t left;
 	bool quiet;
 };
-
-/* Milliseconds of a clock that nobody sets. */
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static bool send_signal(int pidfd, int signal)
 {
@@ -77,13 +68,13 @@ static void forget_ended(struct eviction *e)
 /* At most so long, until all have ended. */
 static void await_ends(struct eviction *e, int ms)
 {
-	const int64_t until = now_ms() + ms;
+	const int64_t until = clock_ms(CLOCK_MONOTONIC) + ms;
 	int64_t left = ms;
 
 	while (e->left > 0 && left > 0) {
 		if (poll(e->waiting, e->holders->count, (int)left) > 0)
 			forget_ended(e);
-		left = until - now_ms();
+		left = until - clock_ms(CLOCK_MONOTONIC);
 	}
 }
 

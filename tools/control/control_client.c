@@ -2,6 +2,7 @@
 /* The client's side of a control socket. */
 #include "control_impl.h"
 
+#include "fs/clock.h"
 #include "tools/rundir.h"
 
 #include <dirent.h>
@@ -14,7 +15,6 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -117,15 +117,6 @@ static pid_t peer_of(int fd)
 	return peer.pid;
 }
 
-/* Milliseconds of a clock that nobody sets. */
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* Wait for fd until that time, or with -1 for ever.  0 or -errno. */
 static int await_input(int fd, int64_t until)
 {
@@ -135,7 +126,9 @@ static int await_input(int fd, int64_t until)
 
 	do {
 		if (until >= 0)
-			left = until > now_ms() ? until - now_ms() : 0;
+			left = until > clock_ms(CLOCK_MONOTONIC)
+				       ? until - clock_ms(CLOCK_MONOTONIC)
+				       : 0;
 		n = poll(&p, 1, (int)left);
 	} while (n < 0 && errno == EINTR);
 	return n > 0 ? 0 : n == 0 ? -ETIMEDOUT : -errno;
@@ -237,8 +230,9 @@ static int read_some(struct control_call *c)
 int control_wait(struct control_answer *ret, struct control_call *c,
 		 unsigned seconds)
 {
-	const int64_t until =
-		seconds > 0 ? now_ms() + INT64_C(1000) * seconds : -1;
+	const int64_t until = seconds > 0 ? clock_ms(CLOCK_MONOTONIC) +
+						    INT64_C(1000) * seconds
+					  : -1;
 	int got = 0, err = 0;
 	char *text;
 
@@ -252,7 +246,8 @@ int control_wait(struct control_answer *ret, struct control_call *c,
 	/* A socket's end comes a moment before its process's. */
 	if (c->peer >= 0 && strncmp(c->text, "0\n", 2) == 0)
 		(void)await_input(c->peer,
-				  now_ms() + INT64_C(1000) * EXIT_SECONDS);
+				  clock_ms(CLOCK_MONOTONIC) +
+					  INT64_C(1000) * EXIT_SECONDS);
 	text = c->text;
 	c->text = NULL;
 	err = control_parse(ret, text);

@@ -5,28 +5,21 @@
  */
 #include "daemon_impl.h"
 
+#include "fs/clock.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { DROPPING_MS = 50 }; /* between looks whether that is over */
 
-static uint64_t clock_ms(clockid_t clock)
-{
-	struct timespec t;
-
-	(void)clock_gettime(clock, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 static struct autolock_time now(void)
 {
 	return (struct autolock_time){
-		.boot_ms = clock_ms(CLOCK_BOOTTIME),
-		.running_ms = clock_ms(CLOCK_MONOTONIC),
+		.boot_ms = (uint64_t)clock_ms(CLOCK_BOOTTIME),
+		.running_ms = (uint64_t)clock_ms(CLOCK_MONOTONIC),
 	};
 }
 

@@ -305,6 +305,7 @@ static void settle(struct ending *e)
 static void on_saved(void *ctx, int err)
 {
 	struct ending *e = ctx;
+
 	e->is_saving = false;
 	/* It has been given up meanwhile. */
 	if (e->is_discarded || is_superseded(e))
