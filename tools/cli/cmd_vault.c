@@ -3,6 +3,7 @@
 
 #include "crypto/crypto.h"
 #include "crypto/mem.h"
+#include "join.h"
 #include "status.h"
 #include "target.h"
 #include "tell.h"
@@ -119,7 +120,7 @@ enum exit_code cmd_status(const struct command_line *c)
 	const struct mounted *one = NULL;
 	struct mounted *m = NULL;
 	enum exit_code code = EXIT_DONE;
-	int err = mounts_read(&m);
+	int err = join_mounts(&m, name);
 
 	if (err != 0)
 		return msg_fail(EXIT_FAILED, "cannot read the mount table: %s",

@@ -3,6 +3,7 @@
 
 #include "child.h"
 #include "init.h"
+#include "join.h"
 #include "relock.h"
 #include "target.h"
 #include "tools/control/control.h"
@@ -144,6 +145,11 @@ static enum exit_code unlock(struct run *r)
 
 	unlock_begin(u);
 	code = unlock_find(&r->at, u);
+	if (code == EXIT_DONE && r->at.mount == NULL &&
+	    !r->space.is_entered && join_vault(&r->space, u->vault)) {
+		unlock_forget(&r->at);
+		code = unlock_find(&r->at, u);
+	}
 	if (code == EXIT_DONE && r->at.mount == NULL) {
 		unlock_forget(&r->at);
 		code = unlock_here(r);

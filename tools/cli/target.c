@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "target.h"
 
+#include "tools/project/project.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,27 +11,6 @@
 static bool is_there(const char *path)
 {
 	return access(path, F_OK) == 0;
-}
-
-/* False: there is no project. */
-static bool project_vault(char path[static PATH_MAX])
-{
-	char dir[PATH_MAX], probe[PATH_MAX + 16];
-
-	if (getcwd(dir, sizeof(dir)) == NULL)
-		return false;
-	for (;;) {
-		char *slash = strrchr(dir, '/');
-
-		(void)snprintf(probe, sizeof(probe), "%s/.tazpod", dir);
-		if (is_there(probe))
-			return snprintf(path, PATH_MAX,
-					"%s/vault/vault.tar.aes",
-					probe) < PATH_MAX;
-		if (slash == NULL || dir[0] == '\0')
-			return false;
-		*slash = '\0';
-	}
 }
 
 enum exit_code target_vault(const char **ret, const char *named,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tell.h"
 
+#include "join.h"
 #include "target.h"
 #include "tools/control/control.h"
 
@@ -22,7 +23,7 @@ const char *tell_name(const struct command_line *c)
 enum exit_code tell_find(const struct mounted **ret, struct mounted **list,
 			 const struct command_line *c)
 {
-	int err = mounts_read(list);
+	int err = join_mounts(list, tell_name(c));
 
 	if (err != 0)
 		return msg_fail(EXIT_FAILED, "cannot read the mount table: %s",

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -188,6 +190,43 @@ enum exit_code userns_enter(struct userns *ret, const char *why)
 		return complain(err, n.has_users, why);
 	*ret = n;
 	return EXIT_DONE;
+}
+
+/* Is the namespace called name another one there than here? */
+static bool is_other(pid_t pid, const char *name)
+{
+	struct stat here, there;
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/%s", pid, name);
+	if (stat(path, &there) != 0)
+		return false;
+	(void)snprintf(path, sizeof(path), "/proc/self/ns/%s", name);
+	return stat(path, &here) == 0 &&
+	       (here.st_ino != there.st_ino || here.st_dev != there.st_dev);
+}
+
+int userns_join(struct userns *ret, pid_t pid)
+{
+	struct userns n = {.is_entered = true,
+			   .has_users = is_other(pid, "user"),
+			   .rights = caps_effective()};
+	char *dir = getcwd(NULL, 0);
+	const int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	int err = 0;
+
+	/* What was looked at may be another process by now: this one is it. */
+	if (fd < 0 ||
+	    setns(fd, CLONE_NEWNS | (n.has_users ? CLONE_NEWUSER : 0)) != 0)
+		err = -errno;
+	if (fd >= 0)
+		(void)close(fd);
+	if (err == 0 && dir != NULL)
+		(void)!chdir(dir);
+	free(dir);
+	if (err == 0)
+		*ret = n;
+	return err;
 }
 
 int userns_let_mount(const struct userns *n)

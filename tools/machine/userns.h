@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct userns {
 	bool is_entered;
@@ -28,6 +29,14 @@ struct userns {
  * said; then this process may be left in a namespace of no use.
  */
 enum exit_code userns_enter(struct userns *ret, const char *why);
+
+/*
+ * Enter the namespaces of process pid instead, which this user has made, in the
+ * same working folder if there is one of that name.  This process must have one
+ * thread.  0 or -errno, -EPERM if they are another user's; ret is set only on
+ * success.
+ */
+int userns_join(struct userns *ret, pid_t pid);
 
 /*
  * Let what this process runs next mount, and nothing that it would not need for
