@@ -23,4 +23,11 @@ int run_start(pid_t *pid, const char *file, const char *const argv[]);
  */
 int run_wait(int *status, const char *file, const char *const argv[]);
 
+/*
+ * The same, with what it prints on standard output in *ret, which is malloc'd
+ * and ends with a NUL; of more than RUN_READ_MAX bytes only those.
+ */
+int run_read(int *status, char **ret, const char *const argv[]);
+enum { RUN_READ_MAX = 1 << 20 };
+
 #endif

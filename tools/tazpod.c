@@ -21,6 +21,8 @@ static const struct option long_options[] = {
 	{"user", required_argument, NULL, 'u'},
 	{"grace", required_argument, NULL, 'G'},
 	{"generation", required_argument, NULL, 'g'},
+	{"wait", no_argument, NULL, 'w'},
+	{"all", no_argument, NULL, 'a'},
 	{"kill", no_argument, NULL, 'k'},
 	{"discard", no_argument, NULL, 'D'},
 	{"json", no_argument, NULL, 'j'},
@@ -37,6 +39,14 @@ static const struct command {
 	int max_args;
 	enum exit_code (*run)(const struct command_line *c);
 } commands[] = {
+	{"init", "", "make a project of this folder", "qh", 0, cmd_init},
+	{"up", "", "start the project's pod", "qh", 0, cmd_up},
+	{"enter", "[[--] COMMAND...]", "open a shell in the pod",
+	 "vmpdcboPGqh", ANY, cmd_enter},
+	{"ssh", "[[--] COMMAND...]", "the same", "vmpdcboPGqh", ANY, cmd_enter},
+	{"down", "", "save, lock, and end the pod", "kDqh", 0, cmd_down},
+	{"inject", "", "put the programs of this machine into the pod", "qh", 0,
+	 cmd_inject},
 	{"create", "[VAULT]", "make a new, empty vault", "vpdcqh", 1,
 	 cmd_create},
 	{"unlock", "[VAULT [DIR]]", "mount a vault", "vmpdcboqh", 2,
@@ -46,8 +56,8 @@ static const struct command {
 	{"shell", "", "start a shell with a vault unlocked", "vmpdcboPGqh", 0,
 	 cmd_shell},
 	{"entrypoint", "[--] [COMMAND...]", "run a container's command so",
-	 "vmpdcboPuGqh", ANY, cmd_entrypoint},
-	{"lock", "[DIR|VAULT]", "save a vault and end its mount", "vmkDqh", 1,
+	 "vmpdcboPuGwqh", ANY, cmd_entrypoint},
+	{"lock", "[DIR|VAULT]", "save a vault and end its mount", "vmakDqh", 1,
 	 cmd_lock},
 	{"save", "[DIR|VAULT]", "seal the vault now", "vmqh", 1, cmd_save},
 	{"status", "[DIR|VAULT]", "show what is mounted", "vmjh", 1,
@@ -103,6 +113,10 @@ static bool set_option(struct command_line *c, int letter)
 
 	if (letter == 'j')
 		c->json = true;
+	else if (letter == 'w')
+		c->wait = true;
+	else if (letter == 'a')
+		c->all = true;
 	else if (letter == 'k')
 		c->kill = true;
 	else if (letter == 'D')

@@ -5,6 +5,7 @@
 #include "options.h"
 #include "tools/daemon/daemon.h"
 #include "tools/daemon/place.h"
+#include "tools/daemon/program.h"
 #include "tools/mounts/stale.h"
 
 #include <dirent.h>
@@ -268,6 +269,7 @@ static _Noreturn void serve(const struct arguments *a, struct parent *p)
 	note_inherited(p, a->options.pass.fd);
 	/* What cannot be opened any more when it is needed. */
 	msg_log_open();
+	program_remember();
 	p->null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	code = daemon_run(&parts);
 

@@ -2,6 +2,8 @@
 /* The first command of a container: as run, but for another user. */
 #include "commands.h"
 
+#include "child.h"
+#include "init.h"
 #include "leased.h"
 #include "target.h"
 #include "tools/machine/caps.h"
@@ -11,6 +13,7 @@
 #include <grp.h>
 #include <limits.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -159,14 +162,31 @@ static enum exit_code run_as(const struct command_line *c, struct user *u)
 		.options = u->is_other && u->uid != 0 ? options : NULL,
 		.locks = true,
 		.grace_ms = GRACE_MS,
-		.become = become,
-		.ctx = u,
+		.user = {become, u},
 	};
 
 	/* It is mounted for root, who has the files look like the user's. */
 	(void)snprintf(options, sizeof(options), "allow_other,uid=%u,gid=%u",
 		       u->uid, u->gid);
 	return leased_run(c, &how);
+}
+
+/* Nothing is unlocked: that is for who comes later. */
+static enum exit_code wait_only(const struct command_line *c)
+{
+	sigset_t before;
+
+	if (!init_is_us())
+		return msg_fail(EXIT_USAGE,
+				"entrypoint --wait: for process 1 of a "
+				"container only");
+	if (c->argc > 0 || c->user != NULL || c->vault != NULL)
+		return msg_fail(EXIT_USAGE,
+				"entrypoint --wait: takes no command, user or "
+				"vault");
+	child_hold_signals(&before);
+	init_wait();
+	return EXIT_DONE;
 }
 
 enum exit_code cmd_entrypoint(const struct command_line *c)
@@ -177,6 +197,8 @@ enum exit_code cmd_entrypoint(const struct command_line *c)
 	char who[64];
 	enum exit_code code;
 
+	if (c->wait)
+		return wait_only(c);
 	(void)snprintf(who, sizeof(who), "%u:%u", geteuid(), getegid());
 	code = find_user(&u, c->user != NULL ? c->user : who);
 	if (code == EXIT_DONE && u.is_other && geteuid() != 0)

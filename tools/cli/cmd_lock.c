@@ -2,6 +2,7 @@
 #include "commands.h"
 
 #include "evict.h"
+#include "join.h"
 #include "tell.h"
 #include "tools/control/control.h"
 #include "tools/mounts/holders.h"
@@ -10,6 +11,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { SAID_MAX = 20 }; /* holders, one a line */
 
@@ -126,18 +128,52 @@ static enum exit_code lock(const struct mounted *target,
 	return failure(err, target);
 }
 
+/* The same, of one. */
+static enum exit_code lock_one(const struct command_line *c,
+			       const struct mounted *target)
+{
+	struct holders holders = {0};
+	enum exit_code code = prepare(c, target, &holders);
+
+	if (code == EXIT_DONE)
+		code = lock(target, c, &holders);
+	holders_free(&holders);
+	return code;
+}
+
+/* All of this user's, also if one of them fails; the first failure counts. */
+static enum exit_code lock_all(const struct command_line *c)
+{
+	struct mounted *list = NULL;
+	enum exit_code code = EXIT_DONE, one;
+	int err = join_mounts(&list, NULL);
+
+	if (err != 0)
+		return msg_fail(EXIT_FAILED, "cannot read the mount table: %s",
+				msg_error(err));
+	for (const struct mounted *m = list; m != NULL; m = m->next) {
+		if (m->owner != geteuid())
+			continue;
+		one = lock_one(c, m);
+		code = code == EXIT_DONE ? one : code;
+	}
+	mounts_free(list);
+	return code;
+}
+
 enum exit_code cmd_lock(const struct command_line *c)
 {
 	const struct mounted *target = NULL;
 	struct mounted *m = NULL;
-	struct holders holders = {0};
-	enum exit_code code = tell_find(&target, &m, c);
+	enum exit_code code;
 
+	if (c->all && tell_name(c) != NULL)
+		return msg_fail(EXIT_USAGE, "lock: --all, or the name of one");
+	if (c->all)
+		return lock_all(c);
+	code = tell_find(&target, &m, c);
 	if (code == EXIT_DONE)
-		code = prepare(c, target, &holders);
-	if (code == EXIT_DONE)
-		code = lock(target, c, &holders);
-	holders_free(&holders);
+		code = lock_one(c, target);
 	mounts_free(m);
 	return code;
 }

@@ -22,7 +22,7 @@ enum exit_code cmd_shell(const struct command_line *c)
 	const char *shell = getenv("SHELL");
 	const struct passwd *user = getpwuid(getuid());
 	const char *argv[] = {shell, NULL};
-	const struct leased how = {.argv = argv};
+	const struct leased how = {.argv = argv, .creates = true};
 
 	if (shell == NULL || shell[0] != '/')
 		argv[0] = user != NULL && user->pw_shell[0] == '/'

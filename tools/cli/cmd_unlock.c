@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "commands.h"
 
+#include "home.h"
 #include "target.h"
 #include "unlock.h"
 
-#include <errno.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 /* It is unlocked already, which is good news. */
 static void say_where(const struct unlock *u, const struct unlocked *found)
@@ -21,40 +18,51 @@ static void say_where(const struct unlock *u, const struct unlocked *found)
 			     : "");
 }
 
-/* Become the program that does it.  Others wait until that is done. */
-static enum exit_code exec_tazpodfs(struct unlock *u)
+/* Unlock it, if it is not, and have what the project wants in the home. */
+static enum exit_code unlock(struct unlock *u, const struct command_line *c,
+			     const struct home *home)
 {
-	struct unlock_program p;
-	enum exit_code code = unlock_prepare(&p, u);
+	const struct child_program plain = {0};
+	const struct home_user self = {0};
+	struct unlocked found = {.pidfd = -1};
+	enum exit_code code = unlock_find(&found, u);
 
-	if (code != EXIT_DONE)
-		return code;
-	(void)execv(p.path, (char *const *)(uintptr_t)p.argv);
-	return msg_fail(EXIT_FAILED, "%s: %s", p.path, strerror(errno));
+	if (code == EXIT_DONE && found.mount != NULL) {
+		if (!c->quiet)
+			say_where(u, &found);
+	} else if (code == EXIT_DONE) {
+		unlock_forget(&found);
+		code = unlock_run(u, &plain);
+		if (code == EXIT_DONE)
+			code = unlock_find(&found, u);
+		if (code == EXIT_DONE && found.mount != NULL)
+			home_start(home, &found, &self);
+	}
+	unlock_forget(&found);
+	return code;
 }
 
 enum exit_code cmd_unlock(const struct command_line *c)
 {
 	char buf[PATH_MAX], *options = NULL;
+	const char *vault = command_argument(c, 0, c->vault);
 	struct unlock u = {.dir = command_argument(c, 1, c->mount)};
-	struct unlocked found = {.pidfd = -1};
-	enum exit_code code =
-		target_vault(&u.vault, command_argument(c, 0, c->vault), buf);
+	struct home home;
+	enum exit_code code = target_vault(&u.vault, vault, buf);
 
 	if (code != EXIT_DONE)
 		return code;
-	options = command_options(c);
-	if (options == NULL)
-		return msg_fail(EXIT_FAILED, "out of memory");
-	u.options = options;
-	unlock_begin(&u);
-	code = unlock_find(&found, &u);
-	if (code == EXIT_DONE && found.mount == NULL)
-		code = exec_tazpodfs(&u);
-	else if (code == EXIT_DONE && !c->quiet)
-		say_where(&u, &found);
-	unlock_end(&u);
-	unlock_forget(&found);
+	code = home_read(&home, vault);
+	u.wanted = home.mount;
+	u.options = options = command_options(c);
+	if (code == EXIT_DONE && options == NULL)
+		code = msg_fail(EXIT_FAILED, "out of memory");
+	if (code == EXIT_DONE) {
+		unlock_begin(&u);
+		code = unlock(&u, c, &home);
+		unlock_end(&u);
+	}
+	home_free(&home);
 	free(options);
 	return code;
 }

@@ -16,7 +16,7 @@ struct command_line {
 	const char *options;			 /* -o, or NULL */
 	const char *generation;			 /* --generation, or NULL */
 	const char *user, *grace;		 /* --user, --grace, or NULL */
-	bool json, kill, discard, quiet, is_private;
+	bool json, kill, discard, quiet, is_private, wait, all;
 	int argc; /* what is left */
 	char **argv;
 };
@@ -31,6 +31,11 @@ char *command_options(const struct command_line *c);
 const char *command_argument(const struct command_line *c, int n,
 			     const char *option);
 
+enum exit_code cmd_init(const struct command_line *c);
+enum exit_code cmd_up(const struct command_line *c);
+enum exit_code cmd_enter(const struct command_line *c);
+enum exit_code cmd_down(const struct command_line *c);
+enum exit_code cmd_inject(const struct command_line *c);
 enum exit_code cmd_create(const struct command_line *c);
 enum exit_code cmd_unlock(const struct command_line *c);
 enum exit_code cmd_run(const struct command_line *c);

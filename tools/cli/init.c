@@ -87,3 +87,18 @@ void init_end(void)
 		(void)nanosleep(&step, NULL);
 	}
 }
+
+void init_wait(void)
+{
+	sigset_t all;
+	int number;
+
+	(void)sigfillset(&all);
+	do {
+		(void)sigwait(&all, &number);
+		(void)reap();
+	} while (number != SIGTERM && number != SIGINT && number != SIGHUP &&
+		 number != SIGPWR && number != SIGQUIT &&
+		 number < SIGRTMIN);
+	init_end();
+}

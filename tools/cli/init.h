@@ -16,4 +16,10 @@ bool init_is_us(void);
  */
 void init_end(void);
 
+/*
+ * As process 1, wait until somebody asks this to end, and reap meanwhile; then
+ * init_end().  Signals are held back.
+ */
+void init_wait(void);
+
 #endif

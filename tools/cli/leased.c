@@ -2,6 +2,7 @@
 #include "leased.h"
 
 #include "child.h"
+#include "home.h"
 #include "init.h"
 #include "join.h"
 #include "relock.h"
@@ -18,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,6 +35,7 @@ struct run {
 	const struct leased *how;
 	struct unlock unlock;
 	struct unlocked at;
+	struct home home;
 	struct userns space;
 	bool is_private; /* is wanted */
 	enum backend_kind backend;
@@ -41,14 +44,6 @@ struct run {
 	uint32_t grace_ms;
 	const sigset_t *mask; /* NULL: as it is */
 };
-
-/* Die of the same signal, so that a script that is interrupted ends. */
-static enum exit_code die_of(int number)
-{
-	(void)signal(number, SIG_DFL);
-	(void)raise(number);
-	return (enum exit_code)(STATUS_SIGNAL + number);
-}
 
 static int let_mount(void *ctx)
 {
@@ -60,12 +55,8 @@ static int let_mount(void *ctx)
 /* Have it unlocked until the last lease ends. */
 static enum exit_code run_tazpodfs(struct run *r)
 {
-	struct unlock_program u;
-	struct child_program p = {
+	const struct child_program how = {
 		.before = let_mount, .ctx = r, .mask = r->mask};
-	struct child c;
-	enum exit_code code;
-	int err, status;
 
 	if (r->space.is_entered && r->options == NULL) {
 		if (asprintf(&r->options, "%s,private", r->unlock.options) <
@@ -75,21 +66,7 @@ static enum exit_code run_tazpodfs(struct run *r)
 		}
 		r->unlock.options = r->options;
 	}
-	code = unlock_prepare(&u, &r->unlock);
-	if (code != EXIT_DONE)
-		return code;
-	p.file = u.path;
-	p.argv = u.argv;
-	err = child_start(&c, &p);
-	if (err == 0) {
-		err = child_go(&c);
-		status = child_wait(&c, NULL);
-	}
-	if (err != 0)
-		return msg_fail(EXIT_FAILED, "%s: %s", u.path, strerror(-err));
-	if (WIFSIGNALED(status))
-		return die_of(WTERMSIG(status));
-	return (enum exit_code)WEXITSTATUS(status);
+	return unlock_run(&r->unlock, &how);
 }
 
 /* Go where it can be mounted, or where nobody sees it, if that is not here. */
@@ -155,6 +132,8 @@ static enum exit_code unlock(struct run *r)
 		code = unlock_here(r);
 		if (code == EXIT_DONE)
 			code = unlock_find(&r->at, u);
+		if (code == EXIT_DONE && r->at.mount != NULL)
+			home_start(&r->home, &r->at, &r->how->user);
 	} else if (code == EXIT_DONE && r->is_private && !r->space.is_entered) {
 		code = msg_fail(EXIT_IN_USE,
 				"%s: unlocked already at %s, where it is not "
@@ -198,8 +177,9 @@ static int become(void *ctx)
 	const struct run *r = ctx;
 	int err = r->space.is_entered ? userns_give_up(&r->space) : 0;
 
-	return err == 0 && r->how->become != NULL ? r->how->become(r->how->ctx)
-						  : err;
+	return err == 0 && r->how->user.become != NULL
+		       ? r->how->user.become(r->how->user.ctx)
+		       : err;
 }
 
 /*
@@ -287,26 +267,47 @@ static enum exit_code run(struct run *r)
 {
 	struct child child;
 	enum exit_code code = start_anyhow(&child, r), locked;
+	bool is_locked;
 
 	if (code == EXIT_DONE) {
 		if (r->space.is_entered)
 			(void)userns_give_up(&r->space);
 		code = (enum exit_code)finish(&child, r);
-		locked = relock(&r->at, r->how->locks);
+		locked = relock(&r->at, r->how->locks, &is_locked);
+		if (is_locked)
+			home_mend(&r->home, r->at.mount->dir);
 		code = code == EXIT_DONE ? locked : code;
 	}
 	unlock_forget(&r->at);
 	return code;
 }
 
-/* The whole list for tazpodfs, malloc'd, or NULL. */
-static char *list_options(const struct command_line *c, const char *more)
+/* A shell in a new project makes its vault: nobody else could. */
+static bool is_to_be_made(const struct run *r)
 {
+	char *slash, dir[PATH_MAX];
+
+	if (!r->how->creates || !r->home.is_project ||
+	    access(r->unlock.vault, F_OK) == 0 || errno != ENOENT)
+		return false;
+	(void)snprintf(dir, sizeof(dir), "%s", r->unlock.vault);
+	slash = strrchr(dir, '/');
+	*slash = '\0';
+	(void)mkdir(dir, 0700);
+	msg_say("%s: there is no vault yet; making one", r->unlock.vault);
+	return true;
+}
+
+/* The whole list for tazpodfs, malloc'd, or NULL. */
+static char *list_options(const struct command_line *c, const struct run *r)
+{
+	const char *more = r->how->options;
 	char *given = command_options(c), *options = NULL;
 
 	if (given == NULL ||
-	    asprintf(&options, "lease,%s%s%s", more != NULL ? more : "",
-		     more != NULL ? "," : "", given) < 0)
+	    asprintf(&options, "lease,%s%s%s%s", more != NULL ? more : "",
+		     more != NULL ? "," : "",
+		     is_to_be_made(r) ? "create," : "", given) < 0)
 		options = NULL;
 	free(given);
 	return options;
@@ -344,8 +345,7 @@ enum exit_code leased_run(const struct command_line *c,
 	char buf[PATH_MAX], *options = NULL;
 	struct run r = {.how = how,
 			.unlock = {.dir = c->mount, .turn = -1},
-			.at = {.pidfd = -1},
-			.is_private = c->is_private};
+			.at = {.pidfd = -1}};
 	enum exit_code code = target_vault(&r.unlock.vault, c->vault, buf);
 	sigset_t before;
 
@@ -354,14 +354,19 @@ enum exit_code leased_run(const struct command_line *c,
 		r.mask = &before;
 	}
 	if (code == EXIT_DONE)
+		code = home_read(&r.home, c->vault);
+	r.is_private = c->is_private || r.home.config.is_private;
+	r.unlock.wanted = r.home.mount;
+	if (code == EXIT_DONE)
 		code = choose_grace(&r, c->grace);
 	if (code == EXIT_DONE) {
-		r.unlock.options = options = list_options(c, how->options);
+		r.unlock.options = options = list_options(c, &r);
 		code = options != NULL ? look_at_options(&r)
 				       : msg_fail(EXIT_FAILED, "out of memory");
 	}
 	if (code == EXIT_DONE)
 		code = run(&r);
+	home_free(&r.home);
 	free(r.options);
 	free(options);
 	if (init_is_us())

@@ -9,6 +9,7 @@
  */
 
 #include "commands.h"
+#include "home.h"
 
 #include <stdint.h>
 
@@ -17,10 +18,9 @@ struct leased {
 	const char *const *argv; /* ends with NULL */
 	const char *options; /* for the mount, besides the user's; or NULL */
 	bool locks;	     /* at its end, whoever else uses the vault */
+	bool creates;	     /* the project's vault, if there is none yet */
 	uint32_t grace_ms;   /* that it has after SIGTERM; 0: as it needs */
-	/* Called in the child, just before; 0 or -errno.  NULL: nothing. */
-	int (*become)(void *ctx);
-	void *ctx;
+	struct home_user user;
 };
 
 /*

@@ -91,11 +91,12 @@ void relock_now(const struct unlocked *at)
 		(void)poll(&p, 1, NOW_MS);
 }
 
-enum exit_code relock(const struct unlocked *at, bool always)
+enum exit_code relock(const struct unlocked *at, bool always, bool *is_locked)
 {
 	const bool is_last = init_is_us() && at->daemon > 0;
 	int err;
 
+	*is_locked = false;
 	if (!always && !is_last && !at->lease_only)
 		return EXIT_DONE;
 	if (is_last)
@@ -108,7 +109,7 @@ enum exit_code relock(const struct unlocked *at, bool always)
 	/* It was quicker than to hear us. */
 	if ((err == -ECONNREFUSED || err == -ECONNRESET) &&
 	    relock_await_end(at))
-		return EXIT_DONE;
+		err = 0;
 	if (err == -ECANCELED)
 		(void)relock_await_end(at);
 	if (err == -ETIMEDOUT)
@@ -116,5 +117,6 @@ enum exit_code relock(const struct unlocked *at, bool always)
 				"%s: not locked yet; 'tazpod lock %s' waits "
 				"for it",
 				at->mount->vault, at->mount->dir);
+	*is_locked = err == 0 || err == -ECANCELED;
 	return tell_failure(err, at->mount, "lock");
 }

@@ -220,8 +220,12 @@ static void print_answer(FILE *out, const char *body)
 			      control_number(body, "skipped"));
 	print_locks(out, body);
 	print_memory(out, body);
-	(void)fprintf(out, "daemon      pid %" PRIu64 "\n",
-		      control_number(body, "pid"));
+	(void)fprintf(out, "daemon      pid %" PRIu64 "%s\n",
+		      control_number(body, "pid"),
+		      control_number(body, "replaced") != 0
+			      ? ", of an older program than is installed, until "
+				"the next unlock"
+			      : "");
 	print_sandbox(out, body);
 	print_protection(out, body);
 }
@@ -328,6 +332,9 @@ json_t *status_json(const struct mounted *m, const char *body, bool is_dead)
 	(void)json_object_set_new(
 		o, "lease_only",
 		json_boolean(control_number(body, "lease_only") != 0));
+	(void)json_object_set_new(
+		o, "program_replaced",
+		json_boolean(control_number(body, "replaced") != 0));
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		(void)json_object_set_new(
 			o, numbers[i],

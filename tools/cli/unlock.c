@@ -7,11 +7,13 @@
 #include "turn.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -143,28 +145,56 @@ static void find_tazpodfs(char path[static PATH_MAX])
 	}
 }
 
-enum exit_code unlock_prepare(struct unlock_program *ret, struct unlock *u)
+/* Where it goes if nobody says: into u->usual.  The folder is made. */
+static enum exit_code choose_folder(struct unlock *u)
 {
-	const char *dir = u->dir != NULL ? u->dir : u->usual;
-
-	if (u->dir == NULL) {
-		if (!target_default_dir(u->usual))
-			return msg_fail(EXIT_USAGE,
-					"no mount point named, and HOME is not "
-					"set");
-		if (mkdir(dir, 0700) != 0 && errno != EEXIST)
-			return msg_fail(EXIT_MOUNT,
-					"%s: cannot make the mount point: %s; "
-					"name another folder",
-					dir, strerror(errno));
-	}
-	find_tazpodfs(ret->path);
-	ret->argv[0] = "tazpodfs";
-	ret->argv[1] = "-o";
-	ret->argv[2] = u->options;
-	ret->argv[3] = "--";
-	ret->argv[4] = u->vault;
-	ret->argv[5] = dir;
-	ret->argv[6] = NULL;
+	if (u->wanted != NULL && u->wanted[0] != '\0')
+		(void)snprintf(u->usual, sizeof(u->usual), "%s", u->wanted);
+	else if (!target_default_dir(u->usual))
+		return msg_fail(EXIT_USAGE, "no mount point named, and HOME is "
+					    "not set");
+	if (mkdir(u->usual, 0700) != 0 && errno != EEXIST)
+		return msg_fail(EXIT_MOUNT,
+				"%s: cannot make the mount point: %s; name "
+				"another folder",
+				u->usual, strerror(errno));
 	return EXIT_DONE;
+}
+
+/* Die of the same signal, so that a script that is interrupted ends. */
+static enum exit_code die_of(int number)
+{
+	(void)signal(number, SIG_DFL);
+	(void)raise(number);
+	return EXIT_FAILED;
+}
+
+enum exit_code unlock_run(struct unlock *u, const struct child_program *how)
+{
+	char path[PATH_MAX];
+	const char *argv[] = {"tazpodfs", "-o", u->options, "--",
+			      u->vault,	  NULL, NULL};
+	struct child_program p = *how;
+	struct child c;
+	enum exit_code code = EXIT_DONE;
+	int err, status = 0;
+
+	if (u->dir == NULL)
+		code = choose_folder(u);
+	if (code != EXIT_DONE)
+		return code;
+	argv[5] = u->dir != NULL ? u->dir : u->usual;
+	find_tazpodfs(path);
+	p.file = path;
+	p.argv = argv;
+	err = child_start(&c, &p);
+	if (err == 0) {
+		err = child_go(&c);
+		status = child_wait(&c, NULL);
+	}
+	if (err != 0)
+		return msg_fail(EXIT_FAILED, "%s: %s", path, strerror(-err));
+	if (WIFSIGNALED(status))
+		return die_of(WTERMSIG(status));
+	return (enum exit_code)WEXITSTATUS(status);
 }

@@ -4,6 +4,7 @@
 
 /* Unlocking a vault, for the commands that do. */
 
+#include "child.h"
 #include "tools/mounts/mounts.h"
 #include "tools/msg.h"
 
@@ -14,6 +15,7 @@
 struct unlock {
 	const char *vault;
 	const char *dir;     /* NULL: wherever it is, else the usual folder */
+	const char *wanted;  /* that folder, if it is not the usual; or "" */
 	const char *options; /* for tazpodfs, as -o has them */
 	int turn;	     /* others wait until this is closed; or -1 */
 	char usual[PATH_MAX];
@@ -45,17 +47,12 @@ enum exit_code unlock_find(struct unlocked *ret, const struct unlock *u);
 /* Release what unlock_find() has found; a second time is a no-op. */
 void unlock_forget(struct unlocked *found);
 
-/* The program that mounts a vault, and its arguments. */
-struct unlock_program {
-	char path[PATH_MAX];
-	const char *argv[7];
-};
-
 /*
- * What to run to have it mounted: it says itself what goes wrong.  The usual
- * folder is made if it is missing.  u outlives ret.
- * EXIT_DONE, EXIT_USAGE or EXIT_MOUNT, which has been said.
+ * Run tazpodfs, as *how has it but for the file and the arguments, to have it
+ * mounted.  The usual folder is made if it is missing.  Of a signal that ends
+ * it, this process ends as well.  EXIT_DONE, or what is wrong, which has been
+ * said.
  */
-enum exit_code unlock_prepare(struct unlock_program *ret, struct unlock *u);
+enum exit_code unlock_run(struct unlock *u, const struct child_program *how);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "crypto/mem.h"
 #include "fs/cold.h"
+#include "program.h"
 #include "sandbox.h"
 #include "tools/machine/machine.h"
 
@@ -31,6 +32,7 @@ void report_print(FILE *out, const struct report *r)
 		      machine_swap_is_on() ? "on" : "off", r->allow_other);
 	(void)fprintf(out, "own_namespace=%d\n", r->own_namespace);
 	(void)fprintf(out, "pid=%d\n", getpid());
+	(void)fprintf(out, "replaced=%d\n", program_is_replaced());
 	(void)fprintf(out, "format=%d\n", r->saver.params.format);
 	(void)fprintf(out, "generation=%llu\n",
 		      (unsigned long long)r->saver.params.generation);

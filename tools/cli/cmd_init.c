@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/* Make a project of the working folder. */
+#include "commands.h"
+
+#include "tools/pod/engine.h"
+#include "tools/project/podname.h"
+#include "tools/project/project.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char config_text[] =
+	"# This project's pod: 'tazpod up' makes it, 'tazpod enter' opens a "
+	"shell in it,\n"
+	"# 'tazpod down' saves, locks and removes it.  docs/CONFIG.md has all "
+	"keys.\n"
+	"\n"
+	"image: localhost/tazpod\n"
+	"container_name: %s\n"
+	"user: tazpod\n"
+	"\n"
+	"# What the pod may do beyond what every container may; nothing is "
+	"privileged.\n"
+	"grant: [fuse]\n"
+	"\n"
+	"# Folders of the vault that appear in the home while it is unlocked.\n"
+	"#bridges: [.aws, .ssh]\n"
+	"\n"
+	"# Folders of the home that are no secrets and outlive the vault and "
+	"the pod:\n"
+	"# they are kept in .tazpod, on the disk.\n"
+	"#memory: [.gemini]\n"
+	"\n"
+	"# More options for the engine's run.\n"
+	"#run_options: [--network, none]\n";
+
+/* What git shall not take; the vault is sealed, but has its own history. */
+static const char ignore_text[] = "*\n"
+				  "!.gitignore\n"
+				  "!config.yaml\n";
+
+static const char secrets_text[] =
+	"# What 'tazpod pull' is to fetch from Infisical into the vault.\n"
+	"#\n"
+	"#config:\n"
+	"#  infisical_project_id: 00000000-0000-0000-0000-000000000000\n"
+	"#  infisical_env: dev\n"
+	"#  infisical_path: /\n"
+	"#secrets:\n"
+	"#  - name: KUBECONFIG\n"
+	"#    file: kube/config\n";
+
+/* Make the file called name, unless it is there.  *made says so.  0 or
+ * -errno. */
+static int write_new(const char *name, const char *text, bool *made)
+{
+	const int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+			    0644);
+	const size_t len = strlen(text);
+	int err = 0;
+
+	if (fd < 0)
+		return errno == EEXIST ? 0 : -errno;
+	if (write(fd, text, len) != (ssize_t)len || fsync(fd) != 0)
+		err = errno != 0 ? -errno : -EIO;
+	if (close(fd) != 0 && err == 0)
+		err = -errno;
+	if (err != 0)
+		(void)unlink(name);
+	*made = *made || err == 0;
+	return err;
+}
+
+static int make_folder(const char *name, mode_t mode, bool *made)
+{
+	if (mkdir(name, mode) != 0)
+		return errno == EEXIST ? 0 : -errno;
+	*made = true;
+	return 0;
+}
+
+/* Is name a line of text? */
+static bool is_taken(const char *text, const char *name)
+{
+	const size_t len = strlen(name);
+
+	for (const char *at = text; at != NULL; at = strchr(at, '\n')) {
+		at += *at == '\n';
+		if (strncmp(at, name, len) == 0 &&
+		    (at[len] == '\n' || at[len] == '\0'))
+			return true;
+	}
+	return false;
+}
+
+/* A name that no container has, as far as an engine tells. */
+static enum exit_code choose_name(char ret[static PODNAME_MAX])
+{
+	struct engine e;
+	char *taken = engine_is_there(&e, NULL) ? engine_pod_names(&e) : NULL;
+	char *dir = getcwd(NULL, 0);
+	enum exit_code code = EXIT_DONE;
+	unsigned first, tries = 0;
+	int err = dir != NULL ? podname_digits(&first) : -errno;
+
+	while (err == 0 && tries < PODNAME_DIGITS) {
+		podname_make(ret, strrchr(dir, '/') + 1,
+			     (first + tries) % PODNAME_DIGITS);
+		if (!is_taken(taken, ret))
+			break;
+		tries++;
+	}
+	if (err != 0)
+		code = msg_fail(EXIT_FAILED, "no name can be made up: %s",
+				msg_error(err));
+	else if (tries == PODNAME_DIGITS)
+		code = msg_fail(EXIT_FAILED,
+				"%s: all such names are taken; rename the "
+				"folder, or remove containers",
+				ret);
+	free(taken);
+	free(dir);
+	return code;
+}
+
+static enum exit_code write_config(bool *made)
+{
+	char name[PODNAME_MAX], *text = NULL;
+	enum exit_code code;
+	int err;
+
+	if (access(PROJECT_FOLDER "/config.yaml", F_OK) == 0)
+		return EXIT_DONE;
+	code = choose_name(name);
+	if (code != EXIT_DONE)
+		return code;
+	err = asprintf(&text, config_text, name) < 0
+		      ? -ENOMEM
+		      : write_new(PROJECT_FOLDER "/config.yaml", text, made);
+	free(text);
+	return err == 0 ? EXIT_DONE
+			: msg_fail(EXIT_FAILED,
+				   PROJECT_FOLDER "/config.yaml: %s",
+				   msg_error(err));
+}
+
+enum exit_code cmd_init(const struct command_line *c)
+{
+	bool made = false;
+	const char *name = PROJECT_FOLDER;
+	int err = make_folder(name, 0755, &made);
+	enum exit_code code;
+
+	if (err == 0)
+		err = make_folder(name = PROJECT_FOLDER "/vault", 0700, &made);
+	if (err == 0)
+		err = write_new(name = PROJECT_FOLDER "/.gitignore",
+				ignore_text, &made);
+	if (err == 0)
+		err = write_new(name = "secrets.yml", secrets_text, &made);
+	if (err != 0)
+		return msg_fail(EXIT_FAILED, "%s: %s", name, msg_error(err));
+	code = write_config(&made);
+	if (code == EXIT_DONE && !c->quiet)
+		(void)puts(made ? "this folder is a project now; 'tazpod up' "
+				  "makes its pod, or 'tazpod shell' opens its "
+				  "vault here"
+				: "this folder is a project already; nothing "
+				  "has changed");
+	return code;
+}

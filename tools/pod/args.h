@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TZ_ARGS_H
+#define TZ_ARGS_H
+
+/* The arguments of a program that is to be run, one after another. */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct args {
+	char **list; /* ends with NULL; NULL before the first */
+	size_t count;
+	bool is_short; /* there was no memory for some */
+};
+
+/* Append one.  Without memory a->is_short is set. */
+void args_add(struct args *a, const char *text);
+
+/* The same, as printf(3) has it. */
+__attribute__((format(printf, 2, 3))) void args_format(struct args *a,
+						       const char *format, ...);
+
+/* Append each of a list that ends with NULL. */
+void args_add_all(struct args *a, char *const list[]);
+
+void args_free(struct args *a);
+
+#endif

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine.h"
+
+#include "tools/run.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const char *const engines[] = {"podman", "docker"};
+
+/* Is there a program of that name in PATH? */
+static bool has_program(const char *name)
+{
+	const char *path = getenv("PATH");
+	char *list = strdup(path != NULL ? path : "/usr/bin:/bin");
+	char *rest = list, *dir, *file = NULL;
+	bool found = false;
+
+	while (!found && (dir = strsep(&rest, ":")) != NULL) {
+		if (asprintf(&file, "%s/%s", dir[0] != '\0' ? dir : ".", name) <
+		    0)
+			break;
+		found = access(file, X_OK) == 0;
+		free(file);
+	}
+	free(list);
+	return found;
+}
+
+bool engine_is_there(struct engine *ret, const char *wanted)
+{
+	for (size_t i = 0; i < sizeof(engines) / sizeof(engines[0]); i++) {
+		const char *name = engines[i];
+
+		if (wanted != NULL && strcmp(wanted, name) != 0)
+			continue;
+		if (!has_program(name))
+			continue;
+		ret->name = name;
+		/* docker's daemon is root, whoever asks it. */
+		ret->is_rootless =
+			strcmp(name, "podman") == 0 && geteuid() != 0;
+		return true;
+	}
+	return false;
+}
+
+enum exit_code engine_find(struct engine *ret, const char *wanted)
+{
+	if (engine_is_there(ret, wanted))
+		return EXIT_DONE;
+	if (wanted != NULL)
+		return msg_fail(EXIT_FAILED,
+				"%s: no such program in PATH; install it, or "
+				"name another 'engine' in the config",
+				wanted);
+	return msg_fail(EXIT_FAILED,
+			"neither podman nor docker is in PATH; install one, as "
+			"with 'apt install podman', or use the vault without a "
+			"pod: 'tazpod shell'");
+}
+
+struct args engine_command(const struct engine *e, const char *command)
+{
+	struct args a = {0};
+
+	args_add(&a, e->name);
+	args_add(&a, command);
+	return a;
+}
+
+/* What that end of a program means: err is of running it. */
+static enum engine_result judge(int err, int status, const char *name)
+{
+	if (err != 0)
+		msg_say("%s: cannot be run: %s", name, msg_error(err));
+	else if (WIFSIGNALED(status))
+		msg_say("%s: was ended by signal %d", name, WTERMSIG(status));
+	else
+		return WEXITSTATUS(status) == 0 ? ENGINE_DONE : ENGINE_REFUSED;
+	return ENGINE_MISSING;
+}
+
+enum engine_result engine_run(struct args *a, int *status)
+{
+	enum engine_result result;
+	int ended = 0, err = -ENOMEM;
+
+	if (!a->is_short)
+		err = run_wait(&ended, a->list[0],
+			       (const char *const *)a->list);
+	result = judge(err, ended, a->is_short ? "engine" : a->list[0]);
+	if (status != NULL)
+		*status = WEXITSTATUS(ended);
+	args_free(a);
+	return result;
+}
+
+enum engine_result engine_read(char **ret, struct args *a)
+{
+	enum engine_result result;
+	int ended = 0, err = -ENOMEM;
+
+	*ret = NULL;
+	if (!a->is_short)
+		err = run_read(&ended, ret, (const char *const *)a->list);
+	result = judge(err, ended, a->is_short ? "engine" : a->list[0]);
+	if (result != ENGINE_DONE) {
+		free(*ret);
+		*ret = NULL;
+	}
+	args_free(a);
+	return result;
+}
+
+enum pod_state engine_pod_state(const struct engine *e, const char *name)
+{
+	struct args a = engine_command(e, "ps");
+	enum pod_state state = POD_ABSENT;
+	char *text;
+
+	args_add(&a, "--all");
+	/* The pattern is a regular expression; a name has no letter that means
+	 * anything there but '.', which only matches more. */
+	args_format(&a, "--filter=name=^%s$", name);
+	args_add(&a, "--format={{.Names}} {{.State}}");
+	if (engine_read(&text, &a) != ENGINE_DONE)
+		return POD_UNKNOWN;
+	for (char *rest = text, *line; (line = strsep(&rest, "\n")) != NULL;) {
+		const size_t len = strlen(name);
+
+		if (strncmp(line, name, len) == 0 && line[len] == ' ')
+			state = strcmp(line + len + 1, "running") == 0
+					? POD_RUNNING
+					: POD_STOPPED;
+	}
+	free(text);
+	return state;
+}
+
+char *engine_pod_names(const struct engine *e)
+{
+	struct args a = engine_command(e, "ps");
+	char *text;
+
+	args_add(&a, "--all");
+	args_add(&a, "--format={{.Names}}");
+	(void)engine_read(&text, &a);
+	return text;
+}
