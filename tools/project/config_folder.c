@@ -111,7 +111,7 @@ static int add(char ***list, const struct config *c, const struct yaml_node *n,
 	char *path = NULL;
 	int err = take(&path, n, rule, e);
 
-	if (err != 0)
+	if (path == NULL)
 		return err;
 	clash = find_clash(c->bridges, path);
 	if (clash == NULL)
