@@ -28,7 +28,7 @@ HARDEN := -fstack-protector-strong -fstack-clash-protection -fPIE \
 	-fvisibility=hidden $(FORTIFY) $(CET)
 CPPFLAGS += -D_GNU_SOURCE -DFUSE_USE_VERSION=314 -I. \
 	$(if $(PROTECT),,-DTZ_UNPROTECTED) -DTZ_VERSION='"$(VERSION)"' -DTZ_BINDIR='"$(BINDIR)"' \
-	$(shell $(PKG_CONFIG) --cflags fuse3 libarchive jansson mount)
+	$(shell $(PKG_CONFIG) --cflags fuse3 libarchive jansson mount yaml-0.1)
 CFLAGS += -std=c17 $(O) -g $(WARN) $(HARDEN) $(SANITIZE) -pthread
 LDFLAGS += -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed \
 	$(SANITIZE) -pthread
@@ -62,7 +62,7 @@ $(TOOLS):  $(filter-out $(MAINS) $(HEAP),$(TOOL_OBJS))
 
 CRYPTO_LIBS = $(CRYPTO) $(call libs,libcrypto nettle)
 FS_LIBS     = $(FS) $(CRYPTO_LIBS) $(call libs,libarchive fuse3 libzstd zlib) -lisal
-TOOLS_LIBS  = $(TOOLS) $(FS_LIBS) $(call libs,jansson mount libseccomp libcap-ng)
+TOOLS_LIBS  = $(TOOLS) $(FS_LIBS) $(call libs,jansson mount yaml-0.1 libseccomp libcap-ng)
 
 $(B)/tazpodfs: $(B)/tools/tazpodfs.o $(HEAP) $(TOOLS) $(FS) $(CRYPTO)
 	$(call say,LINK,$@)

@@ -6,7 +6,7 @@ sources=$(git ls-files '*.c')
 headers=$(git ls-files '*.h')
 scripts="$(git ls-files '*.sh' '*.t' 'tests/*run') .ci/run"
 flags="-std=c17 -D_GNU_SOURCE -DFUSE_USE_VERSION=314 -I. \
-	$(pkg-config --cflags fuse3 libarchive jansson mount)"
+	$(pkg-config --cflags fuse3 libarchive jansson mount yaml-0.1)"
 failed=0
 
 # Run a compiler-like command with the build's flags behind its own words.

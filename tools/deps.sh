@@ -6,7 +6,7 @@
 set -eu
 
 build="gcc make pkg-config fuse3 libfuse3-dev libssl-dev nettle-dev libarchive-dev
-	libisal-dev libzstd-dev zlib1g-dev libjansson-dev libmount-dev
+	libisal-dev libzstd-dev zlib1g-dev libjansson-dev libmount-dev libyaml-dev
 	libseccomp-dev libcap-ng-dev libsystemd-dev"
 tests="libcmocka-dev python3 python3-cryptography vim nano emacs-nox zsh git
 	openssh-client sqlite3 gdb strace tar procps util-linux attr acl
