@@ -41,8 +41,8 @@ static const struct command {
 } commands[] = {
 	{"init", "", "make a project of this folder", "qh", 0, cmd_init},
 	{"up", "", "start the project's pod", "qh", 0, cmd_up},
-	{"enter", "[[--] COMMAND...]", "open a shell in the pod",
-	 "vmpdcboPGqh", ANY, cmd_enter},
+	{"enter", "[[--] COMMAND...]", "open a shell in the pod", "vmpdcboPGqh",
+	 ANY, cmd_enter},
 	{"ssh", "[[--] COMMAND...]", "the same", "vmpdcboPGqh", ANY, cmd_enter},
 	{"down", "", "save, lock, and end the pod", "kDqh", 0, cmd_down},
 	{"inject", "", "put the programs of this machine into the pod", "qh", 0,

@@ -60,8 +60,8 @@ static const char secrets_text[] =
  * -errno. */
 static int write_new(const char *name, const char *text, bool *made)
 {
-	const int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-			    0644);
+	const int fd =
+		open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	const size_t len = strlen(text);
 	int err = 0;
 

@@ -18,8 +18,9 @@ enum exit_code cmd_up(const struct command_line *c)
 		code = pod_up(&p, &was_up);
 	if (code == EXIT_DONE && !c->quiet)
 		(void)printf("%s: is up%s\n", p.name,
-			     was_up ? " already" : "; 'tazpod enter' opens a "
-						   "shell in it");
+			     was_up ? " already"
+				    : "; 'tazpod enter' opens a "
+				      "shell in it");
 	pod_close(&p);
 	return code;
 }

@@ -130,8 +130,8 @@ void home_start(const struct home *h, const struct unlocked *at,
 	pid_t child;
 	char byte;
 
-	if (!h->is_project || (h->config.bridges[0] == NULL &&
-			       h->config.memory[0] == NULL))
+	if (!h->is_project ||
+	    (h->config.bridges[0] == NULL && h->config.memory[0] == NULL))
 		return;
 	if (home_folder() == NULL || at->pidfd < 0 ||
 	    pipe2(ends, O_CLOEXEC) != 0) {

@@ -16,7 +16,7 @@
 
 struct home {
 	struct config config;
-	bool is_project; /* else all is as by default */
+	bool is_project;      /* else all is as by default */
 	char dir[PATH_MAX];   /* of the project */
 	char mount[PATH_MAX]; /* where it wants to be mounted, or "" */
 };

@@ -98,7 +98,6 @@ void init_wait(void)
 		(void)sigwait(&all, &number);
 		(void)reap();
 	} while (number != SIGTERM && number != SIGINT && number != SIGHUP &&
-		 number != SIGPWR && number != SIGQUIT &&
-		 number < SIGRTMIN);
+		 number != SIGPWR && number != SIGQUIT && number < SIGRTMIN);
 	init_end();
 }

@@ -122,8 +122,8 @@ static enum exit_code unlock(struct run *r)
 
 	unlock_begin(u);
 	code = unlock_find(&r->at, u);
-	if (code == EXIT_DONE && r->at.mount == NULL &&
-	    !r->space.is_entered && join_vault(&r->space, u->vault)) {
+	if (code == EXIT_DONE && r->at.mount == NULL && !r->space.is_entered &&
+	    join_vault(&r->space, u->vault)) {
 		unlock_forget(&r->at);
 		code = unlock_find(&r->at, u);
 	}
@@ -306,8 +306,8 @@ static char *list_options(const struct command_line *c, const struct run *r)
 
 	if (given == NULL ||
 	    asprintf(&options, "lease,%s%s%s%s", more != NULL ? more : "",
-		     more != NULL ? "," : "",
-		     is_to_be_made(r) ? "create," : "", given) < 0)
+		     more != NULL ? "," : "", is_to_be_made(r) ? "create," : "",
+		     given) < 0)
 		options = NULL;
 	free(given);
 	return options;

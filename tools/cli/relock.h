@@ -11,8 +11,8 @@
  * and it locks with that, or if always, whoever else uses it.  As process 1 it
  * is locked in any case, as its daemon ends with this process: what cannot be
  * saved is put aside.  That waits for as long as it takes, others for a few
- * seconds.  *is_locked says whether it is.  EXIT_DONE, or EXIT_FAILED, which has
- * been said.
+ * seconds.  *is_locked says whether it is.  EXIT_DONE, or EXIT_FAILED, which
+ * has been said.
  */
 enum exit_code relock(const struct unlocked *at, bool always, bool *is_locked);
 

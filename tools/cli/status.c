@@ -220,12 +220,13 @@ static void print_answer(FILE *out, const char *body)
 			      control_number(body, "skipped"));
 	print_locks(out, body);
 	print_memory(out, body);
-	(void)fprintf(out, "daemon      pid %" PRIu64 "%s\n",
-		      control_number(body, "pid"),
-		      control_number(body, "replaced") != 0
-			      ? ", of an older program than is installed, until "
-				"the next unlock"
-			      : "");
+	(void)fprintf(
+		out, "daemon      pid %" PRIu64 "%s\n",
+		control_number(body, "pid"),
+		control_number(body, "replaced") != 0
+			? ", of an older program than is installed, until "
+			  "the next unlock"
+			: "");
 	print_sandbox(out, body);
 	print_protection(out, body);
 }

@@ -9,8 +9,8 @@
 /* Append text, which is malloc'd and taken over, or NULL. */
 static void take(struct args *a, char *text)
 {
-	char **more = text != NULL ? realloc(a->list, (a->count + 2) *
-							      sizeof(*a->list))
+	char **more = text != NULL ? realloc(a->list,
+					     (a->count + 2) * sizeof(*a->list))
 				   : NULL;
 
 	if (more == NULL) {

@@ -136,7 +136,8 @@ static void add_grants(struct args *a, const struct pod *p)
 	if (is_docker && (grant & CONFIG_GRANT_USERNS))
 		args_add(a, "--security-opt=seccomp=unconfined");
 	/* As AppArmor's for docker. */
-	if (is_docker && (grant & (CONFIG_GRANT_USERNS | CONFIG_GRANT_SYS_ADMIN)))
+	if (is_docker &&
+	    (grant & (CONFIG_GRANT_USERNS | CONFIG_GRANT_SYS_ADMIN)))
 		args_add(a, "--security-opt=apparmor=unconfined");
 	args_format(a, "--ulimit=memlock=%llu:%llu",
 		    (unsigned long long)choose_memlock(p),
@@ -167,7 +168,8 @@ static enum exit_code make(const struct pod *p)
 
 	args_add(&a, "--detach");
 	args_format(&a, "--name=%s", p->name);
-	/* What prompts show.  Not all names that engines take are host names. */
+	/* What prompts show.  Not all names that engines take are host names.
+	 */
 	if (strlen(p->name) <= HOST_NAME_MAX - 1 && !strchr(p->name, '_'))
 		args_format(&a, "--hostname=%s", p->name);
 	args_format(&a, "--label=tazpod.project=%s", p->dir);
@@ -248,8 +250,7 @@ static void add_folder(struct args *a, const struct pod *p)
 	free(here);
 }
 
-struct args pod_exec(const struct pod *p, const char *user,
-		     const char *setting)
+struct args pod_exec(const struct pod *p, const char *user, const char *setting)
 {
 	struct args a = engine_command(&p->engine, "exec");
 

@@ -22,8 +22,8 @@ struct pod {
 	struct engine engine;
 	struct config config;
 	char dir[PATH_MAX]; /* of the project */
-	const char *name; /* of the container */
-	const char *user; /* who one is in it */
+	const char *name;   /* of the container */
+	const char *user;   /* who one is in it */
 };
 
 /*

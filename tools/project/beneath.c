@@ -42,8 +42,8 @@ int beneath_open(struct beneath *ret, const char *root, const char *path,
 		 bool make)
 {
 	const char *slash = strrchr(path, '/');
-	struct beneath b = {.folder = open(root, O_RDONLY | O_DIRECTORY |
-							 O_CLOEXEC)};
+	struct beneath b = {
+		.folder = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
 	char folder[PATH_MAX];
 	int err = 0;
 

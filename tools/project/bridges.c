@@ -80,8 +80,8 @@ static int prepare(const struct bridge *b, enum beneath_kind kind)
 /* A descriptor (O_PATH) of what has that name, itself; or -errno. */
 static int hold(const struct beneath *b)
 {
-	const int fd = openat(b->folder, b->name,
-			      O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	const int fd =
+		openat(b->folder, b->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 
 	return fd >= 0 ? fd : -errno;
 }
@@ -163,8 +163,7 @@ static int link_beside(const struct bridge *b)
 static void put_over(struct bound *ret, const struct bridge *b,
 		     enum beneath_kind kind)
 {
-	if (kind == BENEATH_FOLDER && b->place->may_mount &&
-	    bind(ret, b) == 0)
+	if (kind == BENEATH_FOLDER && b->place->may_mount && bind(ret, b) == 0)
 		return;
 	*ret = (struct bound){0};
 	(void)link_beside(b);

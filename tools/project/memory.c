@@ -21,7 +21,7 @@
 struct kept {
 	const char *folder, *name; /* the home, and what it is about */
 	char target[PATH_MAX];	   /* in .tazpod */
-	struct beneath in, home; /* there, and in the home */
+	struct beneath in, home;   /* there, and in the home */
 };
 
 static int complain(const struct kept *k, const char *what, int err)
@@ -74,8 +74,8 @@ static int run_in(const struct kept *k, const char *const argv[])
 static int copy(const struct kept *k)
 {
 	char new[NAME_MAX + 1], source[PATH_MAX];
-	const char *const clear[] = {"rm", "-rf", "--one-file-system", "--",
-				     new,  NULL};
+	const char *const clear[] = {"rm", "-rf", "--one-file-system",
+				     "--", new,	  NULL};
 	const char *const cp[] = {"cp", "-a", "-T", "--", source, new, NULL};
 	int err;
 
@@ -122,15 +122,15 @@ static int move_in(const struct kept *k)
 	if (unlinkat(k->in.folder, k->in.name, AT_REMOVEDIR) != 0 &&
 	    errno != ENOENT)
 		err = -errno;
-	if (err == 0 &&
-	    renameat2(k->home.folder, k->home.name, k->in.folder, k->in.name,
-		      RENAME_NOREPLACE) != 0)
+	if (err == 0 && renameat2(k->home.folder, k->home.name, k->in.folder,
+				  k->in.name, RENAME_NOREPLACE) != 0)
 		err = -errno;
 	if (err == -EXDEV) {
 		err = copy(k);
 		return err == 0 ? set_aside(k, "copied into the project")
-				: complain(k, "cannot be copied into the "
-					      "project",
+				: complain(k,
+					   "cannot be copied into the "
+					   "project",
 					   err);
 	}
 	if (err == 0 && fsync(k->in.folder) != 0)
