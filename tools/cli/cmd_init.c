@@ -85,20 +85,6 @@ static int make_folder(const char *name, mode_t mode, bool *made)
 	return 0;
 }
 
-/* Is name a line of text? */
-static bool is_taken(const char *text, const char *name)
-{
-	const size_t len = strlen(name);
-
-	for (const char *at = text; at != NULL; at = strchr(at, '\n')) {
-		at += *at == '\n';
-		if (strncmp(at, name, len) == 0 &&
-		    (at[len] == '\n' || at[len] == '\0'))
-			return true;
-	}
-	return false;
-}
-
 /* A name that no container has, as far as an engine tells. */
 static enum exit_code choose_name(char ret[static PODNAME_MAX])
 {
@@ -112,7 +98,7 @@ static enum exit_code choose_name(char ret[static PODNAME_MAX])
 	while (err == 0 && tries < PODNAME_DIGITS) {
 		podname_make(ret, strrchr(dir, '/') + 1,
 			     (first + tries) % PODNAME_DIGITS);
-		if (!is_taken(taken, ret))
+		if (!engine_has_pod(taken, ret))
 			break;
 		tries++;
 	}

@@ -83,7 +83,7 @@ enum exit_code cmd_enter(const struct command_line *c)
 /* Have what is unlocked in there saved and locked, or leave all as it is. */
 static enum exit_code lock_in(const struct pod *p, const struct command_line *c)
 {
-	struct args a = pod_exec(p, p->user, NULL);
+	struct args a = pod_exec(p, p->user);
 
 	args_add(&a, "tazpod");
 	args_add(&a, "lock");

@@ -46,7 +46,7 @@ static _Noreturn void watch(const struct pod *p, const char *mark, int pipe)
 		n = read(pipe, &byte, 1);
 	while (n < 0 && errno == EINTR);
 	if (n == 0) {
-		a = pod_exec(p, p->user, NULL);
+		a = pod_exec(p, p->user);
 		args_add(&a, "sh");
 		args_add(&a, "-c");
 		args_add(&a, hang_up);
@@ -112,7 +112,7 @@ enum exit_code session_run(const struct pod *p, struct args *arguments)
 		return msg_fail(EXIT_FAILED, "no random numbers: %s",
 				strerror(errno));
 	(void)snprintf(mark, sizeof(mark), "TAZPOD_SESSION=%016" PRIx64, id);
-	a = pod_exec(p, p->user, mark);
+	a = pod_exec_here(p, mark);
 	args_add(&a, "tazpod");
 	if (arguments->list != NULL)
 		args_add_all(&a, arguments->list);

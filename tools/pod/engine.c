@@ -117,29 +117,47 @@ enum engine_result engine_read(char **ret, struct args *a)
 	return result;
 }
 
+/* Is name a line of text? */
+static bool has_line(const char *text, const char *name)
+{
+	const size_t len = strlen(name);
+
+	for (const char *at = text; at != NULL; at = strchr(at, '\n')) {
+		at += *at == '\n';
+		if (strncmp(at, name, len) == 0 &&
+		    (at[len] == '\n' || at[len] == '\0'))
+			return true;
+	}
+	return false;
+}
+
 enum pod_state engine_pod_state(const struct engine *e, const char *name)
 {
-	struct args a = engine_command(e, "ps");
-	enum pod_state state = POD_ABSENT;
-	char *text;
+	struct args a = {0};
+	char *text = engine_pod_names(e);
+	enum pod_state state = POD_UNKNOWN;
+	bool is_there = has_line(text, name);
 
-	args_add(&a, "--all");
-	/* The pattern is a regular expression; a name has no letter that means
-	 * anything there but '.', which only matches more. */
-	args_format(&a, "--filter=name=^%s$", name);
-	args_add(&a, "--format={{.Names}} {{.State}}");
+	if (text != NULL && !is_there)
+		state = POD_ABSENT;
+	free(text);
+	if (!is_there)
+		return state;
+	/* What podman's ps calls its state is a text for people. */
+	a = engine_command(e, "container");
+	args_add(&a, "inspect");
+	args_add(&a, "--format={{.State.Status}}");
+	args_add(&a, name);
 	if (engine_read(&text, &a) != ENGINE_DONE)
 		return POD_UNKNOWN;
-	for (char *rest = text, *line; (line = strsep(&rest, "\n")) != NULL;) {
-		const size_t len = strlen(name);
-
-		if (strncmp(line, name, len) == 0 && line[len] == ' ')
-			state = strcmp(line + len + 1, "running") == 0
-					? POD_RUNNING
-					: POD_STOPPED;
-	}
+	state = has_line(text, "running") ? POD_RUNNING : POD_STOPPED;
 	free(text);
 	return state;
+}
+
+bool engine_has_pod(const char *names, const char *name)
+{
+	return has_line(names, name);
 }
 
 char *engine_pod_names(const struct engine *e)

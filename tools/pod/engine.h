@@ -66,4 +66,7 @@ enum pod_state engine_pod_state(const struct engine *e, const char *name);
  */
 char *engine_pod_names(const struct engine *e);
 
+/* Is name one of these?  NULL has none. */
+bool engine_has_pod(const char *names, const char *name);
+
 #endif

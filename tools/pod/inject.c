@@ -69,7 +69,7 @@ enum exit_code pod_inject(const struct pod *p)
 		code = copy(p, dir, programs[i]);
 	if (code != EXIT_DONE)
 		return code;
-	a = pod_exec(p, "0", NULL);
+	a = pod_exec(p, "0");
 	args_add(&a, "sh");
 	args_add(&a, "-c");
 	args_add(&a, swap);

@@ -89,19 +89,25 @@ void pod_close(struct pod *p)
 }
 
 /*
- * How much memory may be locked in there: podman cannot give more than whoever
- * starts it has.
+ * How much memory may be locked in there.  podman cannot give more than whoever
+ * starts it has, and any limit that is named has root's podman raise others:
+ * then it is better left at what this process has.
  */
-static uint64_t choose_memlock(const struct pod *p)
+static void add_memlock(struct args *a, const struct pod *p)
 {
+	const bool is_podman = strcmp(p->engine.name, "podman") == 0;
 	struct rlimit own;
 
-	if (strcmp(p->engine.name, "podman") != 0 ||
-	    (caps_have(CAP_SYS_RESOURCE) && caps_are_global()) ||
-	    getrlimit(RLIMIT_MEMLOCK, &own) != 0 ||
-	    own.rlim_max >= memlock_wanted)
-		return memlock_wanted;
-	return own.rlim_max;
+	if (is_podman && p->engine.is_rootless &&
+	    (getrlimit(RLIMIT_MEMLOCK, &own) != 0 ||
+	     own.rlim_max < memlock_wanted))
+		return;
+	if (is_podman && !p->engine.is_rootless &&
+	    !(caps_have(CAP_SYS_RESOURCE) && caps_are_global()))
+		return;
+	args_format(a, "--ulimit=memlock=%llu:%llu",
+		    (unsigned long long)memlock_wanted,
+		    (unsigned long long)memlock_wanted);
 }
 
 /* --mount takes a line of a CSV file, where a quote within quotes is doubled.
@@ -139,15 +145,13 @@ static void add_grants(struct args *a, const struct pod *p)
 	if (is_docker &&
 	    (grant & (CONFIG_GRANT_USERNS | CONFIG_GRANT_SYS_ADMIN)))
 		args_add(a, "--security-opt=apparmor=unconfined");
-	args_format(a, "--ulimit=memlock=%llu:%llu",
-		    (unsigned long long)choose_memlock(p),
-		    (unsigned long long)choose_memlock(p));
+	add_memlock(a, p);
 }
 
 /* Fit a new pod to its project.  Other images need not have that. */
 static void set_up(const struct pod *p)
 {
-	struct args a = pod_exec(p, "0", NULL);
+	struct args a = pod_exec(p, "0");
 	struct stat st;
 	int status = 0;
 
@@ -250,7 +254,17 @@ static void add_folder(struct args *a, const struct pod *p)
 	free(here);
 }
 
-struct args pod_exec(const struct pod *p, const char *user, const char *setting)
+struct args pod_exec(const struct pod *p, const char *user)
+{
+	struct args a = engine_command(&p->engine, "exec");
+
+	args_format(&a, "--user=%s", user);
+	args_add(&a, "--workdir=" POD_WORKSPACE);
+	args_add(&a, p->name);
+	return a;
+}
+
+struct args pod_exec_here(const struct pod *p, const char *setting)
 {
 	struct args a = engine_command(&p->engine, "exec");
 
@@ -259,9 +273,8 @@ struct args pod_exec(const struct pod *p, const char *user, const char *setting)
 		args_add(&a, "--tty");
 	if (getenv("TERM") != NULL)
 		args_add(&a, "--env=TERM");
-	if (setting != NULL)
-		args_format(&a, "--env=%s", setting);
-	args_format(&a, "--user=%s", user);
+	args_format(&a, "--env=%s", setting);
+	args_format(&a, "--user=%s", p->user);
 	add_folder(&a, p);
 	args_add(&a, p->name);
 	return a;

@@ -43,11 +43,16 @@ enum exit_code pod_up(struct pod *p, bool *was_up);
 
 /*
  * The beginning of the arguments with which the engine runs something in the
- * pod as user, which is p->user or "0".  It gets this process's standard input,
- * and its terminal, and setting, "NAME=VALUE" or NULL, in its environment.
+ * pod as user, which is p->user or "0": with nothing to read.
  */
-struct args pod_exec(const struct pod *p, const char *user,
-		     const char *setting);
+struct args pod_exec(const struct pod *p, const char *user);
+
+/*
+ * The same as p->user, with this process's standard input and its terminal, in
+ * the same folder of the project, and with setting, "NAME=VALUE", in its
+ * environment.
+ */
+struct args pod_exec_here(const struct pod *p, const char *setting);
 
 /* Stop it, and remove it.  EXIT_DONE or EXIT_FAILED, which has been said. */
 enum exit_code pod_remove(const struct pod *p);
