@@ -46,7 +46,7 @@ MAINS    := $(PROGRAMS:$(B)/%=$(B)/tools/%.o)
 # The malloc of what holds secrets; no library has it, so that tests keep theirs.
 HEAP     := $(B)/tools/heap.o
 
-.PHONY: all check unit asan tsan model torture faults lint demo deps bench \
+.PHONY: all check unit asan tsan model torture faults lint demo deps image bench \
 	bench-seal fuzz install uninstall clean
 all: $(PROGRAMS)
 
@@ -93,7 +93,7 @@ $(B)/%.o: %.c Makefile
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -path $(B)/podman -prune -o -name '*.d' -type f -print 2>/dev/null)
 
 ## Tests.  A unit test links its own layer and those below it.
 
@@ -246,6 +246,16 @@ demo:
 	@tools/deps.sh --missing
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)B=$(B) tools/demo.sh
+
+# The image of pods (docs/PODS.md), from another BASE if it is given.
+ENGINE ?= $(shell command -v podman || command -v docker)
+image: all
+	$(Q)mkdir -p $(B)/image
+	$(Q)cp $(PROGRAMS) $(addprefix tools/image/,install.sh packages pod-setup) \
+		$(B)/image
+	$(Q)$(ENGINE) build $(if $(BASE),--build-arg BASE=$(BASE)) \
+		$(IMAGE_OPTIONS) -t localhost/tazpod \
+		-f tools/image/Containerfile $(B)/image
 
 deps:
 	@tools/deps.sh

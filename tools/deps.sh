@@ -10,7 +10,8 @@ build="gcc make pkg-config fuse3 libfuse3-dev libssl-dev nettle-dev libarchive-d
 	libseccomp-dev libcap-ng-dev libsystemd-dev"
 tests="libcmocka-dev python3 python3-cryptography vim nano emacs-nox zsh git
 	openssh-client sqlite3 gdb strace tar procps util-linux attr acl
-	stress-ng fio e2fsprogs dbus-daemon"
+	stress-ng fio e2fsprogs dbus-daemon
+	podman runc debootstrap uidmap tmux"
 lint="clang clang-format clang-tidy libclang-rt-dev cppcheck shellcheck groff"
 
 missing=

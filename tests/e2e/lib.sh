@@ -473,12 +473,19 @@ end_daemons()
 	wait_for 5 no_daemons
 }
 
+# What a test has started beside that, and how it ends.
+end_more()
+{
+	:
+}
+
 cleanup()
 {
 	status=$?
 	trap - EXIT
 	trap '' HUP INT TERM
 	cd /
+	end_more >&2
 	[ "$finished" = yes ] ||
 		not_ok "the test runs to its end" "status $status"
 	{

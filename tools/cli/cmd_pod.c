@@ -67,7 +67,7 @@ enum exit_code cmd_enter(const struct command_line *c)
 	enum exit_code code;
 
 	/* One is there already. */
-	if (getenv(POD_VARIABLE) != NULL)
+	if (getenv(CONFIG_POD_VARIABLE) != NULL)
 		return c->argc > 0 ? cmd_run(c) : cmd_shell(c);
 	code = pod_open(&p);
 	if (code == EXIT_DONE)

@@ -63,7 +63,7 @@ static enum exit_code configure(struct pod *p)
 
 enum exit_code pod_open(struct pod *ret)
 {
-	const char *inside = getenv(POD_VARIABLE);
+	const char *inside = getenv(CONFIG_POD_VARIABLE);
 	enum exit_code code;
 
 	*ret = (struct pod){0};
@@ -177,7 +177,7 @@ static enum exit_code make(const struct pod *p)
 	if (strlen(p->name) <= HOST_NAME_MAX - 1 && !strchr(p->name, '_'))
 		args_format(&a, "--hostname=%s", p->name);
 	args_format(&a, "--label=tazpod.project=%s", p->dir);
-	args_format(&a, "--env=" POD_VARIABLE "=%s", p->name);
+	args_format(&a, "--env=" CONFIG_POD_VARIABLE "=%s", p->name);
 	add_workspace(&a, p->dir);
 	add_grants(&a, p);
 	/* So that files in the project are nobody else's. */

@@ -15,8 +15,6 @@
 #include <stdbool.h>
 
 #define POD_WORKSPACE "/workspace"
-/* In the environment of all that runs in a pod: its name. */
-#define POD_VARIABLE "TAZPOD_POD"
 
 struct pod {
 	struct engine engine;

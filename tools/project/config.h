@@ -10,6 +10,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* In the environment of all that runs in a pod: its name. */
+#define CONFIG_POD_VARIABLE "TAZPOD_POD"
+
 /* What the container gets beyond an engine's default. */
 enum {
 	CONFIG_GRANT_FUSE = 1,	    /* /dev/fuse */
@@ -58,7 +61,7 @@ int config_parse(struct config *ret, const char *text, size_t len,
 /*
  * Read the file at path; if there is none, *ret has the defaults.  The file
  * must be regular, the effective user's, root's, or, for root, that of who has
- * become root by sudo(8), and for its owner alone to write.  *ret need not be
+ * become root by sudo(8), or in a pod anybody's, and for its owner alone to write.  *ret need not be
  * initialized and is written on EXIT_DONE alone; config_free() frees it then.
  *
  * EXIT_DONE, or, said, EXIT_USAGE for what is wrong with the file and
