@@ -278,6 +278,35 @@ TEXT = {
         "nothing": "n", "empty": "", "dot": "./././.vault_pass", "long":
         "a/" + "n" * 256, "utf-8": "caf\u00e9/\u202e", "absolute": "/u2",
     },
+    "config": {
+        "empty": "", "all": "image: localhost/tazpod\nuser: tazpod\n"
+        "container_name: tazpod-shop-0042\nengine: podman\nmount: ~/secrets\n"
+        "grant: [fuse, sys_admin, ipc_lock, userns]\n"
+        "run_options: ['--network=none', -e, 'A=b c']\n"
+        "bridges: [.aws, ~/.ssh/, a/b]\nmemory:\n  - .gemini\n"
+        "features: {ghost_mode: true, debug: true}\nghost_mode: false\n",
+        "forerunner": "version: '1'\nimage: x\nactive_provider: p\n"
+        "providers:\n  p:\n    db_host: h\nbuild: {context: .}\n"
+        "aws_sso: {}\nvault: {retention: 50}\nmode: docker\ngopass: ~\n"
+        "features:\n  ghost_mode: true\n  debug: true\n",
+        "nulls": "image:\nuser: ~\ngrant: null\nbridges:\nmemory:\n"
+        "features:\n", "block": "run_options:\n- |\n  a\n  b\n- >-\n"
+        "  c\n  d\n- \"e\\\n  f\"\n", "flow": "{image: x, 'user': \"0\",\n"
+        "? mount : /m}\n", "unknown": "brigdes: [a]\n",
+        "alias": "image: &a x\nuser: *a\n", "tag": "image: !!str x\n",
+        "merge": "<<: {image: x}\n", "twice": "image: x\nimage: y\n",
+        "documents": "image: x\n---\nimage: y\n", "directive":
+        "%YAML 1.1\n%TAG ! tag:x,2000:\n---\n!a b: c\n",
+        "deep": "providers: " + "[" * 20 + "]" * 20, "long": "mode: " +
+        "a" * 1200 + "\n", "bom": b"\xef\xbb\xbfimage: x\r\n",
+        "utf-16": "image: x\n".encode("utf-16"), "bytes":
+        b"image: x\nuser: \xff\n", "nul": "user: \"a\\0\"\n",
+        "dots": "bridges: [a/../b]\n", "clash":
+        "bridges: [a/b]\nmemory: [a]\n", "own": "memory: [~/vault/x/]\n",
+        "odd": "bridges: ['a b', \u00e9, ..., \"\\t\", ~, '~']\n",
+        "control": "\"\\x1b[2J\": x\n", "tabs": "grant:\n\t- fuse\n",
+        "comments": "# all\nimage: x # one\nmemory: [ # two\n  a]\n",
+    },
     "seen": {
         "plain": "generation=7\nsealed_ns=1700000000000000000\n",
         "cut": "generation=7\nsealed_ns=17", "order":
