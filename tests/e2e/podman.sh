@@ -52,15 +52,17 @@ end_more()
 	[ -n "${POD_TMP:-}" ] || return
 	timeout 60 podman rm --all --force --time 1 >/dev/null
 	[ -z "${ROOTLESS:-}" ] ||
-		timeout 60 as_nobody podman rm --all --force --time 1 >/dev/null
+		rootless timeout 60 podman rm --all --force --time 1 >/dev/null
 	rm -rf "$POD_TMP"
 }
 
-# Let nobody have containers as well: as_nobody podman ..., with the image.
+# Let nobody have containers as well, by rootless COMMAND..., with the image.
+# /dev/fuse is for everybody then.
 need_rootless()
 {
+	let_nobody_in
+	chmod 755 "$W"
 	printf 'nobody:%d:65536\n' 200000 >"$W/pods/subids"
-	mkdir -p "$W/nobody"
 	cat >"$W/nobody/storage.conf" <<-EOF
 		[storage]
 		driver = "vfs"
@@ -68,21 +70,25 @@ need_rootless()
 		runroot = "$W/nobody/run/store"
 	EOF
 	sed '/tmp_dir/d' "$CONTAINERS_CONF" >"$W/nobody/containers.conf"
+	chmod 644 "$W/pods/subids" "$W/nobody/"*.conf
 	mount --bind "$W/pods/subids" /etc/subuid &&
 		mount --bind "$W/pods/subids" /etc/subgid || return 1
-	chmod 644 "$W/pods/subids"
-	let_nobody_in
-	chmod 755 "$W"
 	ROOTLESS=yes
-	timeout 100 as_nobody_podman load -q -i "$B/podman/image.tar"
+	rootless timeout 100 podman load -q <"$B/podman/image.tar" \
+		>"$W/nobody/loaded" 2>&1
+}
+
+rootless()
+{
+	as_nobody env CONTAINERS_CONF="$W/nobody/containers.conf" \
+		CONTAINERS_STORAGE_CONF="$W/nobody/storage.conf" "$@"
 }
 
 # project DIR: make it a folder of the owner's, and go there.
 project()
 {
 	mkdir -p "$1" && cd "$1" || exit 1
-	printf 'correct horse\n' >pass
-	chmod 600 pass
+	cp "$PASS" pass
 	chown -R "$OWNER:$OWNER" .
 }
 

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -219,6 +221,39 @@ static void refuses_a_strangers_file(void **state)
 	assert_int_equal(chmod(top, 0700), 0);
 }
 
+/* In a user namespace, with nobody mapped, everybody looks the same. */
+static int read_unmapped(void)
+{
+	struct config c;
+
+	if (unshare(CLONE_NEWUSER) != 0)
+		return 77;
+	(void)close(STDERR_FILENO);
+	return (int)config_read(&c, path);
+}
+
+static void refuses_a_file_where_strangers_look_alike(void **state)
+{
+	int status = 0;
+	pid_t pid;
+
+	(void)state;
+	put("image: x");
+	assert_int_equal(chmod(top, 0755), 0);
+	assert_int_equal(chmod(path, 0644), 0);
+	pid = fork();
+	if (pid == 0)
+		_exit(read_unmapped());
+	assert_true(pid > 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(chmod(top, 0700), 0);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77)
+		skip();
+	assert_int_equal(WEXITSTATUS(status), EXIT_USAGE);
+	assert_read("x");
+}
+
 static void refuses_what_is_no_file(void **state)
 {
 	(void)state;
@@ -257,6 +292,7 @@ int main(void)
 		cmocka_unit_test(refuses_a_file_over_its_bound),
 		cmocka_unit_test(refuses_a_file_that_others_can_write),
 		cmocka_unit_test(refuses_a_strangers_file),
+		cmocka_unit_test(refuses_a_file_where_strangers_look_alike),
 		cmocka_unit_test(refuses_what_is_no_file),
 		cmocka_unit_test(tells_what_cannot_be_read),
 	};

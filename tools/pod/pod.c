@@ -186,6 +186,9 @@ static enum exit_code make(const struct pod *p)
 			    POD_UID);
 	args_add(&a, "--user=0:0");
 	args_add_all(&a, p->config.run_options);
+	/* There is no registry of that name. */
+	if (strncmp(p->config.image, "localhost/", 10) == 0)
+		args_add(&a, "--pull=never");
 	args_add(&a, "--entrypoint=tazpod");
 	args_add(&a, p->config.image);
 	args_add(&a, "entrypoint");
@@ -198,8 +201,12 @@ static enum exit_code make(const struct pod *p)
 	if (result != ENGINE_DONE)
 		return msg_fail(EXIT_FAILED,
 				"%s: the pod could not be made from the image "
-				"%s; %s has said why above",
-				p->name, p->config.image, p->engine.name);
+				"%s; %s has said why above%s",
+				p->name, p->config.image, p->engine.name,
+				strcmp(p->config.image, CONFIG_IMAGE) == 0
+					? "; 'make image' in tazpod's source "
+					  "makes that"
+					: "");
 	set_up(p);
 	return EXIT_DONE;
 }

@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* The defaults are nobody's to free. */
-static char default_image[] = "localhost/tazpod";
+static char default_image[] = CONFIG_IMAGE;
 static char default_user[] = "tazpod";
 static char *empty[] = {NULL};
 

@@ -13,6 +13,9 @@
 /* In the environment of all that runs in a pod: its name. */
 #define CONFIG_POD_VARIABLE "TAZPOD_POD"
 
+/* The image that tools/image makes, which is the default. */
+#define CONFIG_IMAGE "localhost/tazpod"
+
 /* What the container gets beyond an engine's default. */
 enum {
 	CONFIG_GRANT_FUSE = 1,	    /* /dev/fuse */

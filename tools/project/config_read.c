@@ -10,6 +10,25 @@
 #include <unistd.h>
 
 /*
+ * Where this process's user is not mapped, it is the overflow uid, and so is
+ * each stranger that has a file.
+ */
+static bool is_mapped(uid_t uid)
+{
+	FILE *f = fopen("/proc/self/uid_map", "re");
+	unsigned first, outside, count;
+	bool is_found = false;
+
+	if (f == NULL)
+		return false;
+	while (!is_found &&
+	       fscanf(f, "%u %u %u", &first, &outside, &count) == 3)
+		is_found = uid >= first && uid - first < count;
+	(void)fclose(f);
+	return is_found;
+}
+
+/*
  * For root: is that who has become root by sudo(8), to run this?  And in a pod
  * nobody is but who owns the project.
  */
@@ -24,10 +43,15 @@ static bool is_roots_client(uid_t uid)
 	return text != NULL && strcmp(text, own) == 0;
 }
 
+static bool is_trusted(uid_t owner)
+{
+	return owner == 0 || (owner == geteuid() && is_mapped(owner)) ||
+	       is_roots_client(owner);
+}
+
 /*
- * It says what a container may do and what is run, so nobody else may have
- * written it.  In a user namespace a stranger's file is the overflow uid's,
- * which is neither ours nor root's there.
+ * The file says what a container may do and what is run, so nobody else may
+ * have written it.
  */
 static enum exit_code check(int fd, const char *path)
 {
@@ -39,8 +63,7 @@ static enum exit_code check(int fd, const char *path)
 		return msg_fail(EXIT_USAGE,
 				"%s: not a regular file; put one in its place",
 				path);
-	if (st.st_uid != geteuid() && st.st_uid != 0 &&
-	    !is_roots_client(st.st_uid))
+	if (!is_trusted(st.st_uid))
 		return msg_fail(EXIT_USAGE,
 				"%s: belongs to user %u, whom it would obey; "
 				"if you trust what is in it, copy it into a "
