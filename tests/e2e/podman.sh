@@ -47,13 +47,18 @@ need_podman()
 		skip_all "containers cannot run: $(tail -n 1 "$W/pods/tried")"
 }
 
-end_more()
+end_pods()
 {
 	[ -n "${POD_TMP:-}" ] || return
 	timeout 60 podman rm --all --force --time 1 >/dev/null
 	[ -z "${ROOTLESS:-}" ] ||
 		rootless timeout 60 podman rm --all --force --time 1 >/dev/null
 	rm -rf "$POD_TMP"
+}
+
+end_more()
+{
+	end_pods
 }
 
 # Let nobody have containers as well, by rootless COMMAND..., with the image.

@@ -56,6 +56,22 @@ static const char secrets_text[] =
 	"#  - name: KUBECONFIG\n"
 	"#    file: kube/config\n";
 
+/*
+ * Root makes it for who owns the folder: in a pod they are another user.  fd is
+ * what was made.  0 or -errno.
+ */
+static int give_away(int fd)
+{
+	struct stat here;
+
+	if (geteuid() != 0)
+		return 0;
+	return stat(".", &here) == 0 &&
+			       fchown(fd, here.st_uid, here.st_gid) == 0
+		       ? 0
+		       : -errno;
+}
+
 /* Make the file called name, unless it is there.  *made says so.  0 or
  * -errno. */
 static int write_new(const char *name, const char *text, bool *made)
@@ -67,8 +83,11 @@ static int write_new(const char *name, const char *text, bool *made)
 
 	if (fd < 0)
 		return errno == EEXIST ? 0 : -errno;
+	errno = 0;
 	if (write(fd, text, len) != (ssize_t)len || fsync(fd) != 0)
 		err = errno != 0 ? -errno : -EIO;
+	if (err == 0)
+		err = give_away(fd);
 	if (close(fd) != 0 && err == 0)
 		err = -errno;
 	if (err != 0)
@@ -79,10 +98,17 @@ static int write_new(const char *name, const char *text, bool *made)
 
 static int make_folder(const char *name, mode_t mode, bool *made)
 {
+	int fd, err;
+
 	if (mkdir(name, mode) != 0)
 		return errno == EEXIST ? 0 : -errno;
 	*made = true;
-	return 0;
+	fd = open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	err = give_away(fd);
+	(void)close(fd);
+	return err;
 }
 
 /* A name that no container has, as far as an engine tells. */
