@@ -141,6 +141,30 @@ is "$(grep CapEff "/proc/$daemon/status")" "CapEff:	0000000000000000" \
 like "$(grep CapEff "/proc/$(keeper_of "$daemon")/status")" "[1-9a-f]" \
 	"while its keeper has those to unmount"
 
+## Joined
+
+run as_nobody "$CLI" run --vault "$V" -- sh -c 'cat "$TAZPOD_MOUNT/file"
+	pwd; grep ^CapEff /proc/self/status; id -u'
+is "$status $(tr '\n' ' ' <"$W/out")$(cat "$W/err")" \
+	"0 1 $PWD CapEff:	0000000000000000 $NOBODY " \
+	"another run of the same user joins it, without a passphrase"
+holds "and it stays unlocked" alive "$daemon"
+run as_nobody "$CLI" run --vault "$V" -- sh -c 'exit 9'
+is "$status" 9 "with its exit status"
+run as_nobody "$CLI" status --vault "$V"
+is "$status $(grep -c "$M" "$W/out")" "0 1" "status with its name finds it"
+run as_nobody "$CLI" save --vault "$V"
+is "$status $(cat "$W/err")" "0 " "so does save"
+run "$TAZPOD" status --vault "$V"
+is "$status $(wc -l <"$W/err")" "1 1" "but not that of another user, root"
+let_go
+hold
+run as_nobody "$CLI" lock --vault "$V"
+is "$status" 0 "and lock"
+holds "from outside" no_mount_in_sight
+let_go
+hold
+
 ## From inside
 
 run inside "$CLI" status

@@ -17,7 +17,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ENDING_STEPS = 40 }; /* of 50 ms, for a mount that is going */
+enum {
+	ENDING_STEPS = 40,   /* of 50 ms, for a mount that is going */
+	STATUS_SIGNAL = 128, /* and its number, as sh(1) has it */
+};
 
 void unlock_begin(struct unlock *u)
 {
@@ -166,7 +169,8 @@ static enum exit_code die_of(int number)
 {
 	(void)signal(number, SIG_DFL);
 	(void)raise(number);
-	return EXIT_FAILED;
+	/* For process 1 that does nothing. */
+	return (enum exit_code)(STATUS_SIGNAL + number);
 }
 
 enum exit_code unlock_run(struct unlock *u, const struct child_program *how)
