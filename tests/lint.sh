@@ -4,7 +4,8 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 sources=$(git ls-files '*.c')
 headers=$(git ls-files '*.h')
-scripts="$(git ls-files '*.sh' '*.t' 'tests/*run') .ci/run"
+scripts="$(git ls-files '*.sh' '*.t' 'tests/*run') .ci/run \
+	tests/podman-image tools/image/pod-setup"
 flags="-std=c17 -D_GNU_SOURCE -DFUSE_USE_VERSION=314 -I. \
 	$(pkg-config --cflags fuse3 libarchive jansson mount yaml-0.1)"
 failed=0

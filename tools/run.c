@@ -73,7 +73,7 @@ static int start_with(pid_t *pid, int output, const char *const argv[])
 /* All that comes from fd, as a text; what is too much is dropped. */
 static int read_all(char **ret, int fd)
 {
-	char *text = malloc(RUN_READ_MAX + 1), more[4096];
+	char *text = malloc(RUN_READ_MAX + 1), more[4096] = "";
 	size_t len = 0;
 	ssize_t n;
 

@@ -116,13 +116,14 @@ static enum exit_code choose_name(char ret[static PODNAME_MAX])
 {
 	struct engine e;
 	char *taken = engine_is_there(&e, NULL) ? engine_pod_names(&e) : NULL;
-	char *dir = getcwd(NULL, 0);
+	char dir[PATH_MAX];
+	const char *folder = getcwd(dir, sizeof(dir));
 	enum exit_code code = EXIT_DONE;
-	unsigned first, tries = 0;
-	int err = dir != NULL ? podname_digits(&first) : -errno;
+	unsigned first = 0, tries = 0;
+	int err = folder != NULL ? podname_digits(&first) : -errno;
 
-	while (err == 0 && tries < PODNAME_DIGITS) {
-		podname_make(ret, strrchr(dir, '/') + 1,
+	while (err == 0 && folder != NULL && tries < PODNAME_DIGITS) {
+		podname_make(ret, strrchr(folder, '/') + 1,
 			     (first + tries) % PODNAME_DIGITS);
 		if (!engine_has_pod(taken, ret))
 			break;
@@ -137,7 +138,6 @@ static enum exit_code choose_name(char ret[static PODNAME_MAX])
 				"folder, or remove containers",
 				ret);
 	free(taken);
-	free(dir);
 	return code;
 }
 

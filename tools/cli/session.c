@@ -30,8 +30,8 @@ static const char hang_up[] =
 static _Noreturn void watch(const struct pod *p, const char *mark, int pipe)
 {
 	struct args a = {0};
+	char byte, **list;
 	sigset_t all;
-	char byte;
 	ssize_t n;
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC), status;
 
@@ -53,8 +53,9 @@ static _Noreturn void watch(const struct pod *p, const char *mark, int pipe)
 		args_add(&a, "sh");
 		args_add(&a, mark);
 	}
-	if (a.list != NULL && !a.is_short)
-		(void)run_wait(&status, a.list[0], (const char *const *)a.list);
+	list = args_list(&a);
+	if (n == 0 && list != NULL)
+		(void)run_wait(&status, list[0], (const char *const *)list);
 	_exit(EXIT_SUCCESS);
 }
 
@@ -80,10 +81,10 @@ static int start_watch(const struct pod *p, const char *mark)
 }
 
 /* The engine's exit status is the command's, or why it was not run. */
-static enum exit_code run(const struct args *a, int watcher)
+static enum exit_code run(char *const list[], int watcher)
 {
 	const struct child_program program = {
-		.file = a->list[0], .argv = (const char *const *)a->list};
+		.file = list[0], .argv = (const char *const *)list};
 	struct child c;
 	int status = 0, err = child_start(&c, &program);
 
@@ -92,8 +93,8 @@ static enum exit_code run(const struct args *a, int watcher)
 		status = child_wait(&c, NULL);
 	}
 	if (err != 0)
-		return msg_fail(EXIT_FAILED, "%s: cannot be run: %s",
-				a->list[0], msg_error(err));
+		return msg_fail(EXIT_FAILED, "%s: cannot be run: %s", list[0],
+				msg_error(err));
 	if (WIFSIGNALED(status))
 		return (enum exit_code)(STATUS_SIGNAL + WTERMSIG(status));
 	(void)!write(watcher, &(char){ENDED}, 1);
@@ -106,6 +107,7 @@ enum exit_code session_run(const struct pod *p, struct args *arguments)
 	char mark[48];
 	uint64_t id = 0;
 	struct args a;
+	char **list;
 	int watcher;
 
 	if (getrandom(&id, sizeof(id), 0) != sizeof(id))
@@ -114,17 +116,17 @@ enum exit_code session_run(const struct pod *p, struct args *arguments)
 	(void)snprintf(mark, sizeof(mark), "TAZPOD_SESSION=%016" PRIx64, id);
 	a = pod_exec_here(p, mark);
 	args_add(&a, "tazpod");
-	if (arguments->list != NULL)
-		args_add_all(&a, arguments->list);
+	args_join(&a, arguments);
+	list = args_list(&a);
 	(void)fflush(NULL);
 	watcher = start_watch(p, mark);
-	if (a.is_short || arguments->is_short)
+	if (list == NULL)
 		code = msg_fail(EXIT_FAILED, "out of memory");
 	else if (watcher < 0)
 		code = msg_fail(EXIT_FAILED, "cannot start a process: %s",
 				strerror(errno));
 	else
-		code = run(&a, watcher);
+		code = run(list, watcher);
 	if (watcher >= 0)
 		(void)close(watcher);
 	args_free(&a);

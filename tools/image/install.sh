@@ -4,8 +4,9 @@
 set -eu
 here=$(dirname "$0")
 
+packages=$(grep -v '^#' "$here/packages")
 needed=
-for p in $(grep -v '^#' "$here/packages"); do
+for p in $packages; do
 	for name in "$p" "${p}t64"; do
 		[ "$(dpkg-query -W -f '${db:Status-Status}' "$name" \
 			2>/dev/null)" = installed ] && continue 2

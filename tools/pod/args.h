@@ -8,8 +8,9 @@
 #include <stddef.h>
 
 struct args {
-	char **list; /* ends with NULL; NULL before the first */
-	size_t count;
+	char *text; /* as argz_create(3) has it, or NULL */
+	size_t len;
+	char **list;   /* what args_list() has made, or NULL */
 	bool is_short; /* there was no memory for some */
 };
 
@@ -22,6 +23,15 @@ __attribute__((format(printf, 2, 3))) void args_format(struct args *a,
 
 /* Append each of a list that ends with NULL. */
 void args_add_all(struct args *a, char *const list[]);
+
+/* Append all that another has. */
+void args_join(struct args *a, const struct args *more);
+
+/*
+ * All of them as a list that ends with NULL, for exec(2), which is a's and good
+ * until the next is appended.  NULL if there was not memory for all.
+ */
+char **args_list(struct args *a);
 
 void args_free(struct args *a);
 

@@ -77,7 +77,8 @@ struct args engine_command(const struct engine *e, const char *command)
 static enum engine_result judge(int err, int status, const char *name)
 {
 	if (err != 0)
-		msg_say("%s: cannot be run: %s", name, msg_error(err));
+		msg_say("%s: cannot be run: %s",
+			name != NULL ? name : "the engine", msg_error(err));
 	else if (WIFSIGNALED(status))
 		msg_say("%s: was ended by signal %d", name, WTERMSIG(status));
 	else
@@ -87,13 +88,13 @@ static enum engine_result judge(int err, int status, const char *name)
 
 enum engine_result engine_run(struct args *a, int *status)
 {
+	char **list = args_list(a);
 	enum engine_result result;
 	int ended = 0, err = -ENOMEM;
 
-	if (!a->is_short)
-		err = run_wait(&ended, a->list[0],
-			       (const char *const *)a->list);
-	result = judge(err, ended, a->is_short ? "engine" : a->list[0]);
+	if (list != NULL)
+		err = run_wait(&ended, list[0], (const char *const *)list);
+	result = judge(err, ended, a->text);
 	if (status != NULL)
 		*status = WEXITSTATUS(ended);
 	args_free(a);
@@ -102,17 +103,18 @@ enum engine_result engine_run(struct args *a, int *status)
 
 enum engine_result engine_read(char **ret, struct args *a)
 {
+	char **list = args_list(a), *text = NULL;
 	enum engine_result result;
 	int ended = 0, err = -ENOMEM;
 
-	*ret = NULL;
-	if (!a->is_short)
-		err = run_read(&ended, ret, (const char *const *)a->list);
-	result = judge(err, ended, a->is_short ? "engine" : a->list[0]);
+	if (list != NULL)
+		err = run_read(&ended, &text, (const char *const *)list);
+	result = judge(err, ended, a->text);
 	if (result != ENGINE_DONE) {
-		free(*ret);
-		*ret = NULL;
+		free(text);
+		text = NULL;
 	}
+	*ret = text;
 	args_free(a);
 	return result;
 }

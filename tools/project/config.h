@@ -63,9 +63,10 @@ int config_parse(struct config *ret, const char *text, size_t len,
 
 /*
  * Read the file at path; if there is none, *ret has the defaults.  The file
- * must be regular, the effective user's, root's, or, for root, that of who has
- * become root by sudo(8), or in a pod anybody's, and for its owner alone to write.  *ret need not be
- * initialized and is written on EXIT_DONE alone; config_free() frees it then.
+ * must be regular, the effective user's or root's, and for its owner alone to
+ * write; for root it may be that of who has become root by sudo(8), or in a pod
+ * anybody's.  *ret need not be initialized and is written on EXIT_DONE alone;
+ * config_free() frees it then.
  *
  * EXIT_DONE, or, said, EXIT_USAGE for what is wrong with the file and
  * EXIT_FAILED if it cannot be read.

@@ -29,7 +29,7 @@ bool project_find(char dir[static PATH_MAX])
 		*slash = '\0';
 	}
 	if (dir[0] == '\0')
-		(void)strcpy(dir, "/");
+		(void)snprintf(dir, PATH_MAX, "/");
 	return true;
 }
 
