@@ -55,7 +55,8 @@ int run_wait(int *status, const char *file, const char *const argv[])
 }
 
 /* Start it with its standard output to that end of a pipe. */
-static int start_with(pid_t *pid, int output, const char *const argv[])
+static int start_with(pid_t *pid, int output, const char *const argv[],
+		      bool is_silent)
 {
 	posix_spawn_file_actions_t actions;
 	int err = -posix_spawn_file_actions_init(&actions);
@@ -64,6 +65,9 @@ static int start_with(pid_t *pid, int output, const char *const argv[])
 		return err;
 	err = -posix_spawn_file_actions_adddup2(&actions, output,
 						STDOUT_FILENO);
+	if (err == 0 && is_silent)
+		err = -posix_spawn_file_actions_addopen(
+			&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
 	if (err == 0)
 		err = start(pid, argv[0], argv, &actions);
 	(void)posix_spawn_file_actions_destroy(&actions);
@@ -92,7 +96,7 @@ static int read_all(char **ret, int fd)
 	return 0;
 }
 
-int run_read(int *status, char **ret, const char *const argv[])
+int run_read(int *status, char **ret, const char *const argv[], bool is_silent)
 {
 	char *text = NULL;
 	pid_t pid = -1;
@@ -100,7 +104,7 @@ int run_read(int *status, char **ret, const char *const argv[])
 
 	if (pipe2(ends, O_CLOEXEC) != 0)
 		return -errno;
-	err = start_with(&pid, ends[1], argv);
+	err = start_with(&pid, ends[1], argv, is_silent);
 	(void)close(ends[1]);
 	if (err == 0) {
 		err = read_all(&text, ends[0]);

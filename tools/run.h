@@ -7,6 +7,7 @@
  * nothing of ours may run, since locked memory is missing in a child.
  */
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 /*
@@ -25,9 +26,10 @@ int run_wait(int *status, const char *file, const char *const argv[]);
 
 /*
  * The same, with what it prints on standard output in *ret, which is malloc'd
- * and ends with a NUL; of more than RUN_READ_MAX bytes only those.
+ * and ends with a NUL; of more than RUN_READ_MAX bytes only those.  If
+ * is_silent, what it has to say on standard error is thrown away.
  */
-int run_read(int *status, char **ret, const char *const argv[]);
+int run_read(int *status, char **ret, const char *const argv[], bool is_silent);
 enum { RUN_READ_MAX = 1 << 20 };
 
 #endif

@@ -135,6 +135,21 @@ static int set_environment(const struct user *u)
 		       : -ENOMEM;
 }
 
+/* The only one in list that is mounted as a whole, or NULL. */
+static const struct mounted *find_only(const struct mounted *list)
+{
+	const struct mounted *found = NULL;
+
+	for (; list != NULL; list = list->next) {
+		if (list->is_part)
+			continue;
+		if (found != NULL)
+			return NULL;
+		found = list;
+	}
+	return found;
+}
+
 /*
  * Without a name, a vault that is mounted already is meant: the one at --mount,
  * or the only one.  The caller frees *list.
@@ -147,8 +162,8 @@ static const char *find_mounted(struct mounted **list,
 
 	if (mounts_read(list) == 0 && dir != NULL)
 		m = mounts_at(*list, dir);
-	else if (*list != NULL && (*list)->next == NULL && c->mount == NULL)
-		m = *list;
+	else if (c->mount == NULL)
+		m = find_only(*list);
 	free(dir);
 	return m != NULL ? m->vault : NULL;
 }

@@ -115,7 +115,8 @@ static int make_folder(const char *name, mode_t mode, bool *made)
 static enum exit_code choose_name(char ret[static PODNAME_MAX])
 {
 	struct engine e;
-	char *taken = engine_is_there(&e, NULL) ? engine_pod_names(&e) : NULL;
+	char *taken =
+		engine_is_there(&e, NULL) ? engine_pod_names(&e, true) : NULL;
 	char dir[PATH_MAX];
 	const char *folder = getcwd(dir, sizeof(dir));
 	enum exit_code code = EXIT_DONE;

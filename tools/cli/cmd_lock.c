@@ -2,6 +2,7 @@
 #include "commands.h"
 
 #include "evict.h"
+#include "home.h"
 #include "join.h"
 #include "tell.h"
 #include "tools/control/control.h"
@@ -152,7 +153,7 @@ static enum exit_code lock_all(const struct command_line *c)
 		return msg_fail(EXIT_FAILED, "cannot read the mount table: %s",
 				msg_error(err));
 	for (const struct mounted *m = list; m != NULL; m = m->next) {
-		if (m->owner != geteuid())
+		if (m->owner != geteuid() || m->is_part)
 			continue;
 		one = lock_one(c, m);
 		code = code == EXIT_DONE ? one : code;
@@ -161,19 +162,44 @@ static enum exit_code lock_all(const struct command_line *c)
 	return code;
 }
 
-enum exit_code cmd_lock(const struct command_line *c)
+/* The one that c is about.  *is_open says whether it still is mounted then. */
+static enum exit_code lock_named(const struct command_line *c, bool *is_open)
 {
 	const struct mounted *target = NULL;
 	struct mounted *m = NULL;
+	enum exit_code code = tell_find(&target, &m, c);
+
+	if (code == EXIT_DONE)
+		code = lock_one(c, target);
+	*is_open = target != NULL && code != EXIT_DONE;
+	mounts_free(m);
+	return code;
+}
+
+/* What a crash has left of the project's bridges goes with its vault. */
+static void mend(const struct command_line *c)
+{
+	struct home home;
+
+	if (home_read(&home, tell_name(c)) == EXIT_DONE)
+		home_mend(&home, c->mount);
+	home_free(&home);
+}
+
+enum exit_code cmd_lock(const struct command_line *c)
+{
 	enum exit_code code;
+	bool is_open = false;
 
 	if (c->all && tell_name(c) != NULL)
 		return msg_fail(EXIT_USAGE, "lock: --all, or the name of one");
-	if (c->all)
-		return lock_all(c);
-	code = tell_find(&target, &m, c);
-	if (code == EXIT_DONE)
-		code = lock_one(c, target);
-	mounts_free(m);
+	if (c->all) {
+		code = lock_all(c);
+		is_open = code != EXIT_DONE;
+	} else {
+		code = lock_named(c, &is_open);
+	}
+	if (!is_open)
+		mend(c);
 	return code;
 }

@@ -413,7 +413,8 @@ enum exit_code status_print(const struct mounted *m, const struct mounted *one,
 		char *body;
 
 		if (one != NULL ? m != one
-				: m->owner != geteuid() && geteuid() != 0)
+				: m->is_part || (m->owner != geteuid() &&
+						 geteuid() != 0))
 			continue;
 		body = ask(m, &is_dead);
 		show(&s, m, body, is_dead);

@@ -86,7 +86,7 @@ static enum exit_code find_named(const struct mounted **ret,
 /* The first mount of this user's from m on, or NULL. */
 static const struct mounted *next_own(const struct mounted *m)
 {
-	while (m != NULL && m->owner != geteuid())
+	while (m != NULL && (m->owner != geteuid() || m->is_part))
 		m = m->next;
 	return m;
 }

@@ -122,6 +122,7 @@ static void step(struct daemon *d)
 {
 	const struct autolock_time t = now();
 	struct autolock_step s;
+	int err;
 
 	if (d->automatic.is_stopped)
 		return;
@@ -137,9 +138,11 @@ static void step(struct daemon *d)
 	wake_in(d, s.next_ms);
 	if (!s.drop)
 		return;
-	if (backend_drop(d->backend, on_dropped, d) == 0)
+	err = backend_drop(d->backend, on_dropped, d);
+	if (err == 0)
 		d->automatic.is_dropping = true;
-	else
+	/* Else use is seen anyhow. */
+	else if (err != -EOPNOTSUPP)
 		autolock_not_dropped(&d->automatic.when);
 }
 

@@ -43,6 +43,7 @@ static int add(struct mounted **list, struct libmnt_fs *fs, const char *vault,
 	       uid_t owner)
 {
 	struct mounted *m = calloc(1, sizeof(*m));
+	const char *root = mnt_fs_get_root(fs);
 
 	if (m == NULL)
 		return -ENOMEM;
@@ -59,6 +60,7 @@ static int add(struct mounted **list, struct libmnt_fs *fs, const char *vault,
 	    m->vault == NULL)
 		return -ENOMEM;
 	m->is_fuse = strcmp(m->type, fuse_type) == 0;
+	m->is_part = root != NULL && strcmp(root, "/") != 0;
 	return 0;
 }
 
@@ -113,8 +115,8 @@ const struct mounted *mounts_with(const struct mounted *list, int id)
 const struct mounted *mounts_of(const struct mounted *list, const char *path)
 {
 	/* Whoever may mount can give a mount any vault's name. */
-	while (list != NULL &&
-	       (list->owner != geteuid() || strcmp(list->vault, path) != 0))
+	while (list != NULL && (list->owner != geteuid() || list->is_part ||
+				strcmp(list->vault, path) != 0))
 		list = list->next;
 	return list;
 }

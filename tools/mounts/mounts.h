@@ -20,9 +20,10 @@ struct mounted {
 	char *type; /* of the filesystem, and its source, as mountinfo has */
 	char *source;
 	bool is_fuse;
-	char *vault; /* path of the vault file */
-	dev_t dev;   /* names its control socket */
-	uid_t owner; /* who mounted it */
+	bool is_part; /* a folder of it alone, by a bind mount */
+	char *vault;  /* path of the vault file */
+	dev_t dev;    /* names its control socket */
+	uid_t owner;  /* who mounted it */
 };
 
 /*
@@ -40,7 +41,7 @@ const struct mounted *mounts_at(const struct mounted *list, const char *dir);
 /* The mount with that id, or NULL. */
 const struct mounted *mounts_with(const struct mounted *list, int id);
 
-/* This user's newest mount of the vault at path, or NULL. */
+/* This user's newest mount of the whole vault at path, or NULL. */
 const struct mounted *mounts_of(const struct mounted *list, const char *path);
 
 /*

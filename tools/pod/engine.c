@@ -101,14 +101,15 @@ enum engine_result engine_run(struct args *a, int *status)
 	return result;
 }
 
-enum engine_result engine_read(char **ret, struct args *a)
+static enum engine_result read_it(char **ret, struct args *a, bool is_silent)
 {
 	char **list = args_list(a), *text = NULL;
 	enum engine_result result;
 	int ended = 0, err = -ENOMEM;
 
 	if (list != NULL)
-		err = run_read(&ended, &text, (const char *const *)list);
+		err = run_read(&ended, &text, (const char *const *)list,
+			       is_silent);
 	result = judge(err, ended, a->text);
 	if (result != ENGINE_DONE) {
 		free(text);
@@ -117,6 +118,11 @@ enum engine_result engine_read(char **ret, struct args *a)
 	*ret = text;
 	args_free(a);
 	return result;
+}
+
+enum engine_result engine_read(char **ret, struct args *a)
+{
+	return read_it(ret, a, false);
 }
 
 /* Is name a line of text? */
@@ -136,7 +142,7 @@ static bool has_line(const char *text, const char *name)
 enum pod_state engine_pod_state(const struct engine *e, const char *name)
 {
 	struct args a = {0};
-	char *text = engine_pod_names(e);
+	char *text = engine_pod_names(e, false);
 	enum pod_state state = POD_UNKNOWN;
 	bool is_there = has_line(text, name);
 
@@ -162,13 +168,13 @@ bool engine_has_pod(const char *names, const char *name)
 	return has_line(names, name);
 }
 
-char *engine_pod_names(const struct engine *e)
+char *engine_pod_names(const struct engine *e, bool is_silent)
 {
 	struct args a = engine_command(e, "ps");
 	char *text;
 
 	args_add(&a, "--all");
 	args_add(&a, "--format={{.Names}}");
-	(void)engine_read(&text, &a);
+	(void)read_it(&text, &a, is_silent);
 	return text;
 }

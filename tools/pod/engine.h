@@ -62,9 +62,9 @@ enum pod_state engine_pod_state(const struct engine *e, const char *name);
 
 /*
  * The names of all containers, a line each, which the caller frees; NULL if
- * they cannot be had.
+ * they cannot be had, of which nothing is said if is_silent.
  */
-char *engine_pod_names(const struct engine *e);
+char *engine_pod_names(const struct engine *e, bool is_silent);
 
 /* Is name one of these?  NULL has none. */
 bool engine_has_pod(const char *names, const char *name);
