@@ -152,6 +152,18 @@ exec 7<&-
 is "$("$TAZPOD" cat --passfile "$PASS" canary "$V")" edited \
 	"U18: and the last edit is in the vault"
 
+## U20: a vault that nobody uses
+
+run "$TAZPOD" unlock --passfile "$PASS" -o idle=1s "$V" "$M"
+echo used >"$M/used"
+cat "$M/used" >/dev/null
+is_locked()
+{
+	! our_mounts | grep -Fqx "$M"
+}
+holds "U20: locks itself, also after it was used" wait_for 10 is_locked
+is "$("$TAZPOD" cat --passfile "$PASS" used "$V")" used "U20: and is saved"
+
 ## U37: two at once
 
 "$TAZPOD" unlock --passfile "$PASS" "$V" "$M" >"$W/one" 2>&1 &

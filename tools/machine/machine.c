@@ -31,9 +31,6 @@
 #define SYS_memfd_secret 447
 #endif
 
-/* The number of the first user namespace's file (linux/proc_ns.h). */
-#define FIRST_USERNS 0xEFFFFFFDU
-
 /* Up to 255 bytes from the start of a file, as text; "" if it has none. */
 static const char *head(char buf[static 256], const char *path)
 {
@@ -105,7 +102,6 @@ static bool looks_contained(void)
 static void probe_place(struct machine *m)
 {
 	struct utsname name;
-	struct stat st;
 
 	if (uname(&name) == 0) {
 		(void)snprintf(m->release, sizeof(m->release), "%s",
@@ -114,8 +110,7 @@ static void probe_place(struct machine *m)
 	}
 	m->is_container = looks_contained();
 	m->is_first = getpid() == 1;
-	m->is_initial = stat("/proc/self/ns/user", &st) == 0 &&
-			st.st_ino == FIRST_USERNS;
+	m->is_initial = caps_are_global();
 	m->has_admin = caps_have(CAP_SYS_ADMIN);
 	m->has_ipc_lock = caps_have(CAP_IPC_LOCK);
 	m->no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
