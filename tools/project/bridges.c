@@ -169,6 +169,30 @@ static void put_over(struct bound *ret, const struct bridge *b,
 	(void)link_beside(b);
 }
 
+/* The vault has it, and this is what the home has. */
+static void put_there(struct bound *ret, const struct bridge *b,
+		      enum beneath_kind kind)
+{
+	int err = 0;
+
+	switch (kind) {
+	case BENEATH_OURS:
+		break;
+	case BENEATH_NOTHING:
+		err = beneath_link(&b->at, b->target);
+		if (err != 0)
+			(void)complain(b, "no link can be made", err);
+		break;
+	case BENEATH_UNKNOWN:
+		(void)complain(b, "not bridged", -EIO);
+		break;
+	case BENEATH_FOLDER:
+	case BENEATH_OTHER:
+		put_over(ret, b, kind);
+		break;
+	}
+}
+
 static void put(struct bound *ret, struct bridge *b)
 {
 	enum beneath_kind kind;
@@ -186,14 +210,8 @@ static void put(struct bound *ret, struct bridge *b)
 			b->name, b->name, b->target);
 	else if (err != 0)
 		(void)complain(b, "not bridged: in the vault", err);
-	else if (kind == BENEATH_NOTHING)
-		err = beneath_link(&b->at, b->target);
-	else if (kind == BENEATH_UNKNOWN)
-		(void)complain(b, "not bridged", -EIO);
-	else if (kind != BENEATH_OURS)
-		put_over(ret, b, kind);
-	if (err != 0 && kind == BENEATH_NOTHING)
-		(void)complain(b, "no link can be made", err);
+	else
+		put_there(ret, b, kind);
 	beneath_close(&b->at);
 }
 
