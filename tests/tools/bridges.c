@@ -338,6 +338,7 @@ static void test_relative_links(void **state)
 	make(path("%s/other", vault));
 	assert_int_equal(symlink("other", path("%s/.aws", vault)), 0);
 	assert_int_equal(bridges_put(&b, &both), 0);
+	assert_nothing(path("%s/real/gcloud", home));
 	bridges_remove(b);
 	assert_int_equal(rmdir(path("%s/real", home)), 0);
 	assert_nothing(path("%s/.aws", home));
