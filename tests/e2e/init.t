@@ -23,9 +23,16 @@ chmod 755 "$W/engine"
 cp "$W/engine" "$W/engines/podman"
 ASKED=$W/asked NAMES=$W/names
 export ASKED NAMES
-BIN=$PATH
-PATH=$W/engines:/usr/sbin:/usr/bin:/sbin:/bin
 unset TAZPOD_POD
+for p in sh cat sed; do
+	ln -s "$(command -v "$p")" "$W/bin/$p"
+done
+
+# taz COMMAND...: where there are no engines but these.
+taz()
+{
+	env PATH="$W/engines:$W/bin" "$TAZPOD" "$@"
+}
 
 # new NAME: an empty folder of that name, in which one is.
 new()
@@ -43,7 +50,7 @@ name()
 ## init
 
 new shop
-run "$TAZPOD" init
+run taz init
 is "$status $(wc -l <"$W/out")$(cat "$W/err")" "0 1" "init says what it has done"
 is "$(find . -mindepth 1 | sort | tr '\n' ' ')" \
 	"./.tazpod ./.tazpod/.gitignore ./.tazpod/config.yaml ./.tazpod/vault ./secrets.yml " \
@@ -52,7 +59,7 @@ is "$(stat -c %a .tazpod/vault)" 700 "which is the user's alone"
 is "$(grep -cv '^#' secrets.yml)" 0 "and does nothing, as it is"
 like "$(name)" '^tazpod-shop-[0-9]{4}$' "the pod has a name"
 find . -type f -exec sha256sum {} + | sort >"$W/before"
-run "$TAZPOD" init
+run taz init
 is "$status $(cat "$W/out")" \
 	"0 this folder is a project already; nothing has changed" \
 	"a second time is no failure"
@@ -64,7 +71,7 @@ is "$(git ls-files | tr '\n' ' ')" \
 	"git takes the config, and not the vault"
 rm -rf .tazpod/config.yaml .tazpod/vault
 echo mine >.tazpod/.gitignore
-run "$TAZPOD" init
+run taz init
 is "$status $(cat .tazpod/.gitignore) $(find .tazpod/* | tr '\n' ' ')" \
 	"0 mine .tazpod/config.yaml .tazpod/vault " "what is missing is made, the rest left"
 mkdir -p deep/er
@@ -77,7 +84,7 @@ holds "commands find the project from any folder in it" test -s \
 check_name()
 {
 	new "$1"
-	run "$TAZPOD" init
+	run taz init
 	[ "$status" = 0 ] && name | grep -Eq '^tazpod-[a-z0-9-]*-[0-9]{4}$' &&
 		[ "$(name | wc -c)" -le 64 ] && ! name | grep -q -- '--'
 }
@@ -95,16 +102,16 @@ while [ "$n" -lt 10000 ]; do
 	[ "$n" -eq 4711 ] || printf 'tazpod-shop-%04d\n' "$n"
 	n=$((n + 1))
 done >"$NAMES"
-run "$TAZPOD" init
+run taz init
 is "$(name)" tazpod-shop-4711 "a name that a container has is not taken"
 rm -rf .tazpod
 echo tazpod-shop-4711 >>"$NAMES"
-run "$TAZPOD" init
+run taz init
 is "$status $(wc -l <"$W/err")" "1 1" "if all are taken, that is said"
 rm "$NAMES"
 for n in 1 2 3 4 5; do
 	rm -rf .tazpod
-	"$TAZPOD" init -q
+	taz init -q
 	name
 done >"$W/drawn"
 holds "the digits are drawn anew each time" \
@@ -122,13 +129,13 @@ asked()
 up()
 {
 	new 'a "b", c:d'
-	"$TAZPOD" init -q
+	taz init -q
 	for line in "$@"; do
 		sed -i "/^${line%%:*}:/d" .tazpod/config.yaml
 		printf '%s\n' "$line" >>.tazpod/config.yaml
 	done
 	: >"$ASKED"
-	run "$TAZPOD" up
+	run taz up
 }
 
 up
@@ -153,14 +160,14 @@ holds "so is the image" asked registry.example.com/tools:1
 STATE=exited
 export STATE
 name >"$NAMES"
-run "$TAZPOD" up
+run taz up
 is "$status $(grep -cx start "$ASKED")" "0 1" "a stopped pod is started again"
 unset STATE
 REFUSES=125
 export REFUSES
-run "$TAZPOD" up
+run taz up
 is "$status $(wc -l <"$W/err")" "1 1" "if the engine refuses, that is said"
-run "$TAZPOD" down
+run taz down
 is "$status $(wc -l <"$W/err")" "1 1" "down, too"
 unset REFUSES
 
@@ -177,23 +184,24 @@ up 'engine: docker' 'grant: [fuse, sys_admin]'
 holds "or mounts: AppArmor keeps from that" asked \
 	--security-opt=apparmor=unconfined
 fails "but not seccomp" asked --security-opt=seccomp=unconfined
-rm "$W/engines/docker"
+rm "$W/engines/podman"
+up
+is "$status $(grep ^grant: .tazpod/config.yaml)" "0 grant: [fuse, userns]" \
+	"where docker alone is, init grants what it takes there"
+mv "$W/engines/docker" "$W/engines/podman"
 up 'engine: docker'
 is "$status $(wc -l <"$W/err")" "1 1" "an engine that is not there is named"
-for p in cat sed rm mkdir chmod head wc grep; do
-	ln -sf "$(command -v "$p")" "$W/bin/$p"
-done
-PATH=$W/bin
+rm "$W/engines/podman"
 up
 is "$status $(grep -c 'neither podman nor docker' "$W/err")" "1 1" \
 	"without any, it says what to install"
-PATH=$W/engines:/usr/sbin:/usr/bin:/sbin:/bin
+cp "$W/engine" "$W/engines/podman"
 
 ## What is wrong
 
 cd "$W" || exit 1
 for c in up down enter inject; do
-	run "$TAZPOD" "$c"
+	run taz "$c"
 	is "$status $(grep -c 'tazpod init' "$W/err")" "2 1" \
 		"$c outside of a project says how to make one"
 done
@@ -206,21 +214,19 @@ is "$status $(grep -c "'mode'" "$W/err")" "0 1" \
 up 'container_name:'
 is "$status $(wc -l <"$W/err")" "2 1" "without a name there is no pod"
 chmod 666 .tazpod/config.yaml
-run "$TAZPOD" up
+run taz up
 is "$status $(grep -c 'chmod go-w' "$W/err")" "2 1" \
 	"a config that others can write is not obeyed"
 new shop
 : >.tazpod
-run "$TAZPOD" init
+run taz init
 is "$status $(wc -l <"$W/err")" "1 1" "a file called .tazpod is in the way"
 new shop
-"$TAZPOD" init -q
+taz init -q
 for c in init up down inject; do
-	TAZPOD_POD=x run env TAZPOD_POD=tazpod-x-0001 "$TAZPOD" "$c"
+	run env TAZPOD_POD=tazpod-x-0001 "$TAZPOD" "$c"
 	[ "$c" = init ] ||
 		is "$status $(grep -c tazpod-x-0001 "$W/err")" "2 1" \
 			"$c in a pod says that this is one"
 done
-PATH=$BIN
-
 done_testing

@@ -27,7 +27,7 @@ static const char config_text[] =
 	"\n"
 	"# What the pod may do beyond what every container may; nothing is "
 	"privileged.\n"
-	"grant: [fuse]\n"
+	"grant: [%s]\n"
 	"\n"
 	"# Folders of the vault that appear in the home while it is unlocked.\n"
 	"#bridges: [.aws, .ssh]\n"
@@ -111,12 +111,11 @@ static int make_folder(const char *name, mode_t mode, bool *made)
 	return err;
 }
 
-/* A name that no container has, as far as an engine tells. */
-static enum exit_code choose_name(char ret[static PODNAME_MAX])
+/* A name that no container has, as far as the engine, or NULL, tells. */
+static enum exit_code choose_name(char ret[static PODNAME_MAX],
+				  const struct engine *e)
 {
-	struct engine e;
-	char *taken =
-		engine_is_there(&e, NULL) ? engine_pod_names(&e, true) : NULL;
+	char *taken = e != NULL ? engine_pod_names(e, true) : NULL;
 	char dir[PATH_MAX];
 	const char *folder = getcwd(dir, sizeof(dir));
 	enum exit_code code = EXIT_DONE;
@@ -145,15 +144,21 @@ static enum exit_code choose_name(char ret[static PODNAME_MAX])
 static enum exit_code write_config(bool *made)
 {
 	char name[PODNAME_MAX], *text = NULL;
+	struct engine e;
+	const bool has_engine = engine_is_there(&e, NULL);
 	enum exit_code code;
 	int err;
 
 	if (access(PROJECT_FOLDER "/config.yaml", F_OK) == 0)
 		return EXIT_DONE;
-	code = choose_name(name);
+	code = choose_name(name, has_engine ? &e : NULL);
 	if (code != EXIT_DONE)
 		return code;
-	err = asprintf(&text, config_text, name) < 0
+	/* docker's own profiles keep everybody from mounting anything. */
+	err = asprintf(&text, config_text, name,
+		       has_engine && strcmp(e.name, "docker") == 0
+			       ? "fuse, userns"
+			       : "fuse") < 0
 		      ? -ENOMEM
 		      : write_new(PROJECT_FOLDER "/config.yaml", text, made);
 	free(text);

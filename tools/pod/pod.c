@@ -292,7 +292,9 @@ enum exit_code pod_remove(const struct pod *p)
 	struct args a = engine_command(&p->engine, "stop");
 	char *name;
 
-	args_format(&a, "--time=%d", STOP_SECONDS);
+	/* docker has another name for the long option. */
+	args_add(&a, "-t");
+	args_format(&a, "%d", STOP_SECONDS);
 	args_add(&a, p->name);
 	if (engine_read(&name, &a) != ENGINE_DONE)
 		return msg_fail(EXIT_FAILED,
