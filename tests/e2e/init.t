@@ -14,7 +14,7 @@ cat >"$W/engine" <<'EOF'
 printf '%s\n' "${0##*/}" "$@" >>"$ASKED"
 case $1 in
 ps) cat "$NAMES" 2>/dev/null ;;
-container) echo "${STATE:-running}" ;;
+container) echo "${STATE:-running}"; echo "${PROJECT:-$PWD}" ;;
 run) printf '%s\n' "$@" | sed -n 's/^--name=//p' >>"$NAMES" ;;
 esac
 exit "${REFUSES:-0}"
@@ -163,6 +163,16 @@ name >"$NAMES"
 run taz up
 is "$status $(grep -cx start "$ASKED")" "0 1" "a stopped pod is started again"
 unset STATE
+PROJECT=$W/elsewhere
+export PROJECT
+for c in up down enter inject; do
+	: >"$ASKED"
+	run taz "$c"
+	is "$status $(grep -c "$W/elsewhere" "$W/err") $(grep -cxE \
+		'exec|stop|rm|cp|start|run' "$ASKED")" "1 1 0" \
+		"$c leaves alone a pod of that name that is another project's"
+done
+unset PROJECT
 REFUSES=125
 export REFUSES
 run taz up

@@ -109,13 +109,8 @@ enum exit_code cmd_down(const struct command_line *c)
 	struct pod p;
 	enum exit_code code = pod_open(&p);
 
-	if (code == EXIT_DONE) {
-		state = engine_pod_state(&p.engine, p.name);
-		if (state == POD_UNKNOWN)
-			code = msg_fail(EXIT_FAILED,
-					"%s: %s does not tell whether it is up",
-					p.name, p.engine.name);
-	}
+	if (code == EXIT_DONE)
+		code = pod_look(&state, &p);
 	if (code == EXIT_DONE && state == POD_RUNNING)
 		code = lock_in(&p, c);
 	if (code == EXIT_DONE && state != POD_ABSENT)
@@ -129,11 +124,13 @@ enum exit_code cmd_down(const struct command_line *c)
 
 enum exit_code cmd_inject(const struct command_line *c)
 {
+	enum pod_state state = POD_UNKNOWN;
 	struct pod p;
 	enum exit_code code = pod_open(&p);
 
-	if (code == EXIT_DONE &&
-	    engine_pod_state(&p.engine, p.name) != POD_RUNNING)
+	if (code == EXIT_DONE)
+		code = pod_look(&state, &p);
+	if (code == EXIT_DONE && state != POD_RUNNING)
 		code = msg_fail(EXIT_FAILED,
 				"%s: is not up; 'tazpod up' starts it", p.name);
 	if (code == EXIT_DONE)

@@ -16,7 +16,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { STATUS_SIGNAL = 128, ENDED = 'e' };
+enum {
+	STATUS_SIGNAL = 128,
+	ENDED = 'e',
+	PIPE = STDERR_FILENO + 1, /* all else that who watches has open */
+};
 
 /* In the pod: that tazpod passes it on to what it runs, and locks then. */
 static const char hang_up[] =
@@ -42,8 +46,12 @@ static _Noreturn void watch(const struct pod *p, const char *mark, int pipe)
 	(void)setsid();
 	for (int fd = 0; null >= 0 && fd <= STDERR_FILENO; fd++)
 		(void)dup2(null, fd);
+	/* Nobody is to wait for the end of a pipe because of this. */
+	if (pipe != PIPE)
+		(void)dup3(pipe, PIPE, O_CLOEXEC);
+	closefrom(PIPE + 1);
 	do
-		n = read(pipe, &byte, 1);
+		n = read(PIPE, &byte, 1);
 	while (n < 0 && errno == EINTR);
 	if (n == 0) {
 		a = pod_exec(p, p->user);

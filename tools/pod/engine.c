@@ -139,13 +139,15 @@ static bool has_line(const char *text, const char *name)
 	return false;
 }
 
-enum pod_state engine_pod_state(const struct engine *e, const char *name)
+enum pod_state engine_pod_state(char **label, const struct engine *e,
+				const char *name, const char *key)
 {
 	struct args a = {0};
-	char *text = engine_pod_names(e, false);
+	char *text = engine_pod_names(e, false), *second, *end;
 	enum pod_state state = POD_UNKNOWN;
 	bool is_there = has_line(text, name);
 
+	*label = NULL;
 	if (text != NULL && !is_there)
 		state = POD_ABSENT;
 	free(text);
@@ -154,13 +156,26 @@ enum pod_state engine_pod_state(const struct engine *e, const char *name)
 	/* What podman's ps calls its state is a text for people. */
 	a = engine_command(e, "container");
 	args_add(&a, "inspect");
-	args_add(&a, "--format={{.State.Status}}");
+	args_format(&a,
+		    "--format={{.State.Status}}\n"
+		    "{{index .Config.Labels \"%s\"}}",
+		    key);
 	args_add(&a, name);
 	if (engine_read(&text, &a) != ENGINE_DONE)
 		return POD_UNKNOWN;
-	state = has_line(text, "running") ? POD_RUNNING : POD_STOPPED;
+	second = strchr(text, '\n');
+	if (second != NULL) {
+		*second++ = '\0';
+		/* The label may have such in it, but the last is not its. */
+		end = strrchr(second, '\n');
+		if (end != NULL)
+			*end = '\0';
+		state = strcmp(text, "running") == 0 ? POD_RUNNING
+						     : POD_STOPPED;
+		*label = strdup(second);
+	}
 	free(text);
-	return state;
+	return *label != NULL ? state : POD_UNKNOWN;
 }
 
 bool engine_has_pod(const char *names, const char *name)

@@ -57,8 +57,12 @@ enum pod_state {
 	POD_RUNNING
 };
 
-/* The state of the container with that name. */
-enum pod_state engine_pod_state(const struct engine *e, const char *name);
+/*
+ * The state of the container with that name.  If there is one, *label is the
+ * value of its label called key, "" if it has none; the caller frees it.
+ */
+enum pod_state engine_pod_state(char **label, const struct engine *e,
+				const char *name, const char *key);
 
 /*
  * The names of all containers, a line each, which the caller frees; NULL if

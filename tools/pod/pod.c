@@ -17,6 +17,9 @@
  * takes to seal it, and as much again for others. */
 static const uint64_t memlock_wanted = 256 << 20;
 
+/* Whose it is: that project's folder. */
+static const char label[] = "tazpod.project";
+
 /* Where the image has what fits a new pod to its project (tools/image/). */
 static const char setup[] = "/usr/local/libexec/tazpod/pod-setup";
 
@@ -176,7 +179,7 @@ static enum exit_code make(const struct pod *p)
 	 */
 	if (strlen(p->name) <= HOST_NAME_MAX - 1 && !strchr(p->name, '_'))
 		args_format(&a, "--hostname=%s", p->name);
-	args_format(&a, "--label=tazpod.project=%s", p->dir);
+	args_format(&a, "--label=%s=%s", label, p->dir);
 	args_format(&a, "--env=" CONFIG_POD_VARIABLE "=%s", p->name);
 	add_workspace(&a, p->dir);
 	add_grants(&a, p);
@@ -227,23 +230,37 @@ static enum exit_code start(const struct pod *p)
 	return EXIT_DONE;
 }
 
+enum exit_code pod_look(enum pod_state *ret, const struct pod *p)
+{
+	char *project = NULL;
+	enum exit_code code = EXIT_DONE;
+
+	*ret = engine_pod_state(&project, &p->engine, p->name, label);
+	if (*ret == POD_UNKNOWN)
+		code = msg_fail(EXIT_FAILED,
+				"%s: %s does not tell whether it is there",
+				p->name, p->engine.name);
+	/* As after a copy of the folder, with its config. */
+	else if (project != NULL && strcmp(project, p->dir) != 0)
+		code = msg_fail(EXIT_FAILED,
+				"%s: is not this project's pod, but that of "
+				"'%s'; give this one another 'container_name' "
+				"in its config, or, if the folder has moved, "
+				"remove the pod with '%s rm -f %s'",
+				p->name, project, p->engine.name, p->name);
+	free(project);
+	return code;
+}
+
 enum exit_code pod_up(struct pod *p, bool *was_up)
 {
-	const enum pod_state state = engine_pod_state(&p->engine, p->name);
+	enum pod_state state;
+	enum exit_code code = pod_look(&state, p);
 
-	*was_up = state == POD_RUNNING;
-	switch (state) {
-	case POD_RUNNING:
-		return EXIT_DONE;
-	case POD_STOPPED:
-		return start(p);
-	case POD_ABSENT:
-		return make(p);
-	case POD_UNKNOWN:
-		break;
-	}
-	return msg_fail(EXIT_FAILED, "%s: %s does not tell whether it is there",
-			p->name, p->engine.name);
+	*was_up = code == EXIT_DONE && state == POD_RUNNING;
+	if (code != EXIT_DONE || *was_up)
+		return code;
+	return state == POD_STOPPED ? start(p) : make(p);
 }
 
 /*

@@ -34,6 +34,12 @@ enum exit_code pod_open(struct pod *ret);
 void pod_close(struct pod *p);
 
 /*
+ * Is it there?  EXIT_DONE, or EXIT_FAILED, which has been said, if the engine
+ * does not tell, or another project's has that name.
+ */
+enum exit_code pod_look(enum pod_state *ret, const struct pod *p);
+
+/*
  * Make it, or start it if it has been stopped.  EXIT_DONE, also if it runs
  * already, which *was_up says; else what is wrong has been said.
  */
