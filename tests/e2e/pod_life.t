@@ -154,6 +154,26 @@ is "$(in_pod sha256sum /usr/local/bin/tazpodfs | cut -d' ' -f1)" \
 is "$(in_pod sh -c 'ls -A /usr/local/bin | grep -c new')" 0 \
 	"nor is anything left behind"
 
+## The home
+
+as_config 'bridges: [.aws]' 'memory: [.gemini]'
+cat >"$W/in" <<'EOF'
+echo secret >~/.aws/config
+echo notes >~/.gemini/notes
+EOF
+# shellcheck disable=SC2086
+taz enter $IN <"$W/in" >"$W/out" 2>&1
+wait_for 10 is_locked
+is "$(in_pod sh -c 'ls -A ~/.aws 2>&1; cat ~/.gemini/notes' | tail -n 2 |
+	sed 's/.*No such.*/gone/' | tr '\n' ' ')" "gone notes " \
+	"after a lock the bridge is gone, and memory is there"
+run taz down -q
+is "$status $(cat .tazpod/.gemini/notes)" "0 notes" "memory outlives the pod"
+# shellcheck disable=SC2086
+run taz enter $IN -- sh -c 'cat ~/.aws/config ~/.gemini/notes'
+is "$status $(tr '\n' ' ' <"$W/out")" "0 secret notes " \
+	"and is in the next one, as is what the bridge leads to"
+
 ## Down, in the middle of something
 
 hold four
