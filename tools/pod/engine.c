@@ -161,7 +161,7 @@ enum pod_state engine_pod_state(char **label, const struct engine *e,
 		    "{{index .Config.Labels \"%s\"}}",
 		    key);
 	args_add(&a, name);
-	if (engine_read(&text, &a) != ENGINE_DONE)
+	if (engine_read(&text, &a) != ENGINE_DONE || text == NULL)
 		return POD_UNKNOWN;
 	second = strchr(text, '\n');
 	if (second != NULL) {
