@@ -139,6 +139,24 @@ ended
 is "$status $(shows file)" "137 usual" "the same without --grace"
 holds "within the 10 seconds that a container has ($took ms)" test \
 	$((took >= 7000 && took < 9500)) -eq 1
+# What it writes while it is ended goes into the vault, or nowhere.
+chown "$NOBODY" "$M"
+: >"$W/synced"
+chmod 666 "$W/synced"
+begin enter --grace 300ms -o seal=off --user "$NAME" -- sh -c 'trap "" TERM
+	echo >"$1"; i=0; while :; do i=$((i + 1)); echo $i >"$TAZPOD_MOUNT/w$i"
+	sync "$TAZPOD_MOUNT/w$i" && echo w$i >>"$2"; done' sh "$W/ready" \
+	"$W/synced"
+wait_for 20 test -s "$W/synced"
+start=$(now_ms)
+kill -TERM "$init"
+ended
+is "$status $(ls -A "$M")" "137 " \
+	"one that is killed writes nothing to the folder below the mount"
+is "$(shows "$(tail -n 1 "$W/synced")")" "$(sed -n '$s/w//p' "$W/synced")" \
+	"and what it has synced last is in the vault"
+chown 0 "$M"
+rm -rf "${M:?}/"*
 holds "nothing is left" no_daemons
 
 # Where something else is process 1.

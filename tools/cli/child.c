@@ -4,6 +4,7 @@
 #include "fs/clock.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -12,6 +13,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+enum { DEATH_MS = 500 }; /* what is killed may take, before others go on */
 
 /* What this process does not act on by itself. */
 static void held(sigset_t *set)
@@ -186,6 +189,18 @@ static int next_signal(siginfo_t *info, int64_t until)
 	return number > 0 ? number : 0;
 }
 
+/*
+ * Before the vault is away, when what it writes would go to what is below the
+ * mount.  One that hangs in the kernel keeps no vault from being saved.
+ */
+static void kill_it(const struct child *c)
+{
+	struct pollfd p = {.fd = c->pidfd, .events = POLLIN};
+
+	(void)kill(c->pid, SIGKILL);
+	(void)poll(&p, 1, DEATH_MS);
+}
+
 int child_wait(struct child *c, const struct child_grace *grace)
 {
 	int64_t until = -1;
@@ -201,9 +216,9 @@ int child_wait(struct child *c, const struct child_grace *grace)
 			until = clock_ms(CLOCK_MONOTONIC) + grace->ms;
 		if (until < 0 || clock_ms(CLOCK_MONOTONIC) < until)
 			continue;
+		kill_it(c);
 		grace->over(grace->ctx);
-		(void)kill(c->pid, SIGKILL);
-		/* It may take a moment to die. */
+		/* It may take a moment more to die. */
 		until = INT64_MAX / 2;
 	}
 	release(c);

@@ -35,7 +35,7 @@ struct child_program {
 /* What becomes of one that has been asked to end, and does not. */
 struct child_grace {
 	uint32_t ms; /* from a SIGTERM on; 0: it may take for ever */
-	void (*over)(void *ctx); /* called before it is killed */
+	void (*over)(void *ctx); /* called when it was killed */
 	void *ctx;
 };
 

@@ -232,13 +232,13 @@ static enum exit_code start_anyhow(struct child *ret, struct run *r)
 	return code;
 }
 
-/* It was asked to end, and has not. */
+/* It was asked to end, has not, and is killed. */
 static void on_grace_over(void *ctx)
 {
 	const struct run *r = ctx;
 
-	msg_say("%s has not ended %u s after SIGTERM; the vault is locked, and "
-		"then it is killed",
+	msg_say("%s has not ended %u s after SIGTERM; it is killed, and the "
+		"vault locked",
 		r->how->argv[0], r->grace_ms / 1000);
 	relock_now(&r->at);
 }
