@@ -202,7 +202,7 @@ is "$status $(cat "$W/out" "$W/err")" "0 $M" "they may be nested"
 holds "which ends with the inner and then the outer one" has_leases 1
 let_go one
 wait "$first"
-holds "the last one locks" locked
+holds "the last one locks" wait_for 5 locked
 
 # The command expands its own arguments.
 # shellcheck disable=SC2016
